@@ -1,0 +1,1 @@
+"""The BGP protocol as octets and as a state machine; no sockets."""

@@ -1,0 +1,1 @@
+"""The gobgp command line."""

@@ -1,0 +1,1 @@
+"""The configuration: what the TOML file means, checked and in our own units."""

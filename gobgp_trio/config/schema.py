@@ -1,0 +1,114 @@
+"""What a valid configuration says, after defaults: frozen values, seconds, octets.
+
+``config.toml`` builds these from the file and is the only maker for files; the API makes the same
+values from requests.  A value that exists is valid: whatever could be wrong was refused before.
+"""
+
+from dataclasses import dataclass, field
+
+from gobgp_trio.types.family import Family
+
+MAIN_TABLE = 254
+DEFAULT_METRIC = 20
+DEFAULT_ROUTE_PROTOCOL = 186
+DEFAULT_DAMPENING_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Global:
+    """``[global.config]``.
+
+    Attributes:
+        as_: own AS number, 1 to 2^32-1.
+        router_id: 4 octets.
+        port: TCP port to listen on; -1 listens nowhere.
+        listen_addresses: addresses to listen on, as text.
+    """
+
+    as_: int
+    router_id: bytes
+    port: int = 179
+    listen_addresses: tuple[str, ...] = ("0.0.0.0", "::")
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbor:
+    """One ``[[neighbors]]`` entry with every default filled in.
+
+    Attributes:
+        address: text form, with the scope (``%eth0``) of a link-local one.
+        peer_as: the AS the peer must announce.
+        local_as: the AS we announce to it (the global one unless configured).
+        families: what we offer to exchange, in configured order.
+        local_address: source of our connection, or "".
+    """
+
+    address: str
+    peer_as: int
+    local_as: int
+    families: tuple[Family, ...]
+    description: str = ""
+    admin_down: bool = False
+    passive: bool = False
+    local_address: str = ""
+    remote_port: int = 179
+    hold_time_s: int = 90
+    keepalive_s: int = 30
+    connect_retry_s: int = 120
+    idle_hold_after_reset_s: int = 30
+    multihop_ttl: int | None = None
+
+    @property
+    def is_ebgp(self) -> bool:
+        return self.peer_as != self.local_as
+
+
+@dataclass(frozen=True, slots=True)
+class NetlinkImport:
+    """``[netlink.import]`` (``vrf`` "" is the global RIB).  Names or shell globs, in order."""
+
+    enabled: bool = False
+    vrf: str = ""
+    interface_list: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRule:
+    """One ``[[netlink.export.rules]]`` entry.
+
+    Attributes:
+        communities: standard communities as 32-bit values; a path with any of them matches.
+        large_communities: likewise, as three 32-bit values each.  Both empty: every path matches.
+        table_id: kernel table; 0 and 254 of the file are both 254 (main) here.
+        metric: RTA_PRIORITY as written by the operator.
+    """
+
+    name: str
+    communities: tuple[int, ...] = ()
+    large_communities: tuple[tuple[int, int, int], ...] = ()
+    vrf: str = ""
+    table_id: int = MAIN_TABLE
+    metric: int = DEFAULT_METRIC
+    validate_nexthop: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class NetlinkExport:
+    """``[netlink.export]`` when the block is present (an absent block is None in ``Config``)."""
+
+    enabled: bool = False
+    dampening_s: float = DEFAULT_DAMPENING_S
+    route_protocol: int = DEFAULT_ROUTE_PROTOCOL
+    allow_shared_protocol: bool = False
+    resolve_via_default: bool = False
+    rules: tuple[ExportRule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A whole valid configuration.  ``global_`` None: BGP waits to be started over the API."""
+
+    global_: Global | None = None
+    neighbors: tuple[Neighbor, ...] = ()
+    netlink_import: NetlinkImport = field(default_factory=NetlinkImport)
+    netlink_export: NetlinkExport | None = None

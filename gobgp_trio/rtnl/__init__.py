@@ -1,0 +1,1 @@
+"""rtnetlink as octets; no sockets."""

@@ -1,0 +1,91 @@
+"""A path: attributes as one source sent them.  One object serves all NLRIs of an UPDATE."""
+
+from enum import Enum
+
+from gobgp_trio.types.attributes import PathAttributes
+
+
+class SourceKind(Enum):
+    """Where a path comes from."""
+
+    PEER = "peer"
+    LOCAL = "local"  # gobgp global rib add, AddPath
+    NETLINK = "netlink"  # an interface of this host
+
+
+class Source:
+    """What the decision process and the export rules know of a path's origin.
+
+    One object per peer session, per interface that networks are imported from, and one for local
+    paths; compared by identity.  A peer that comes back gets a new one.
+
+    Attributes:
+        name: the peer's address as text, or the interface's name, or ``"local"``.
+        is_ebgp: learned over an external session.
+        peer_as, router_id (4 octets), address (4 or 16 octets): of the peer; zeros for others.
+        interface_index: the session's interface, for link-local next hops; 0 when unknown.
+        is_reflector_client: the peer is our route-reflector client (RFC 4456).
+    """
+
+    __slots__ = (
+        "address",
+        "interface_index",
+        "is_ebgp",
+        "is_reflector_client",
+        "kind",
+        "name",
+        "peer_as",
+        "router_id",
+    )
+
+    def __init__(
+        self,
+        kind: SourceKind,
+        name: str,
+        *,
+        is_ebgp: bool = False,
+        peer_as: int = 0,
+        router_id: bytes = bytes(4),
+        address: bytes = b"",
+        interface_index: int = 0,
+        is_reflector_client: bool = False,
+    ) -> None:
+        self.kind = kind
+        self.name = name
+        self.is_ebgp = is_ebgp
+        self.peer_as = peer_as
+        self.router_id = router_id
+        self.address = address
+        self.interface_index = interface_index
+        self.is_reflector_client = is_reflector_client
+
+    def __repr__(self) -> str:
+        return f"Source({self.kind.value} {self.name})"
+
+
+class Path:
+    """One source's offer for every NLRI that maps to it.  Never changed after it was made.
+
+    Attributes:
+        received_s: seconds since the epoch when it was received (shown as the path's age).
+        rejected: why it takes no part in the decision (``"AS loop"``...), or ``""``; a rejected
+            path stays in Adj-RIB-In, so that it can be shown and re-evaluated.
+    """
+
+    __slots__ = ("attributes", "received_s", "rejected", "source")
+
+    def __init__(
+        self, source: Source, attributes: PathAttributes, received_s: float, rejected: str = ""
+    ) -> None:
+        self.source = source
+        self.attributes = attributes
+        self.received_s = received_s
+        self.rejected = rejected
+
+    def __repr__(self) -> str:
+        return f"Path({self.source!r}, {self.attributes!r})"
+
+
+# What changed in one table, newest state per NLRI key: the new best path, or None when the
+# prefix has none any more.  Built in batches and merged by consumers with ``dict.update``.
+BestChanges = dict[bytes, Path | None]
