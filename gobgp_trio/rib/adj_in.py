@@ -1,0 +1,73 @@
+"""Adj-RIB-In: what one source offers for one family, and which of it may take part at all.
+
+Accepted and rejected paths are kept apart, so that counting both is free and the loop over an
+UPDATE's prefixes has one store for each.  A rejected path is remembered with its reason: it can be
+shown, and it can be looked at again when the configuration changes.
+"""
+
+from dataclasses import dataclass
+
+from gobgp_trio.types.attributes import PathAttributes
+from gobgp_trio.types.path import Path, Source
+
+REJECTED_AS_LOOP = "AS loop"
+REJECTED_ORIGINATOR_LOOP = "ORIGINATOR_ID loop"
+REJECTED_CLUSTER_LOOP = "CLUSTER_LIST loop"
+
+
+@dataclass(frozen=True, slots=True)
+class LoopCheck:
+    """What we are called in paths that went round in a circle.
+
+    Attributes:
+        local_as: our AS number in the session.
+        router_id: our BGP identifier, 4 octets.
+        cluster_id: our cluster as a route reflector (RFC 4456), 4 octets.
+    """
+
+    local_as: int
+    router_id: bytes
+    cluster_id: bytes
+
+    def reason_to_reject(self, attributes: PathAttributes) -> str:
+        """Why a path with these attributes is a loop, or ``""`` (RFC 4271 9.1.2, RFC 4456 8).
+
+        Runs for each attribute set of each UPDATE, so it looks for our numbers in the octets
+        first: most sets do not have them anywhere, and only those that do are taken apart.
+        """
+        wire = attributes.wire
+        if self.local_as.to_bytes(4, "big") in wire and any(
+            self.local_as in as_numbers for _, as_numbers in attributes.as_path
+        ):
+            return REJECTED_AS_LOOP
+        if self.router_id in wire and attributes.originator_id == self.router_id:
+            return REJECTED_ORIGINATOR_LOOP
+        if self.cluster_id in wire and self.cluster_id in attributes.cluster_list:
+            return REJECTED_CLUSTER_LOOP
+        return ""
+
+
+class AdjIn:
+    """One source's paths of one family.
+
+    Attributes:
+        accepted: NLRI key -> path that takes part in the decision.
+        rejected: NLRI key -> path that does not; never has a key of ``accepted``.
+        loop_check: None for sources on this host.
+    """
+
+    __slots__ = ("accepted", "loop_check", "rejected", "source")
+
+    def __init__(self, source: Source, loop_check: LoopCheck | None = None) -> None:
+        self.source = source
+        self.loop_check = loop_check
+        self.accepted: dict[bytes, Path] = {}
+        self.rejected: dict[bytes, Path] = {}
+
+    @property
+    def received_count(self) -> int:
+        return len(self.accepted) + len(self.rejected)
+
+    def find(self, nlri: bytes) -> Path | None:
+        """The source's path of a prefix, accepted or rejected."""
+        return self.accepted.get(nlri) or self.rejected.get(nlri)

@@ -1,0 +1,185 @@
+"""The decision process: numbered, named steps that put the paths of one prefix in order.
+
+Each step is a row of a table: a name to show and a number per path, smaller is better.  The first
+step in which two paths differ decides.  MED (step 5) is the exception that RFC 4271 section
+9.1.2.2 c asks for: it compares only paths that came through the same neighbor AS.  So it gives no
+order of two paths alone; ``rank`` works on the whole set and its answer does not depend on the
+order of arrival ("deterministic MED"): among the paths that are equal up to step 4, a path stands
+behind all those that no path of their own neighbor AS beats on MED.
+
+Deviations from RFC 4271 section 9.1.2.2: the step "oldest" (prefer the external path we had
+first, against route flapping) comes before the BGP identifier, as other implementations do it; the
+interior cost to the next hop is not known yet and would stand between steps 6 and 7; a path that
+has no LOCAL_PREF counts as 100.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from gobgp_trio.types.path import Path, SourceKind
+
+DEFAULT_LOCAL_PREF = 100
+_NAME_OCTETS = 64  # longer than an interface name or an IPv6 address with its scope
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionOptions:
+    """``route-selection-options``: which steps run."""
+
+    always_compare_med: bool = False
+    ignore_as_path_length: bool = False
+    external_compare_router_id: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: its name, and a number per path of which the smaller one is preferred.
+
+    ``within_neighbor_as`` limits the comparison to paths of one neighbor AS.
+    """
+
+    name: str
+    number: Callable[[Path], float]
+    within_neighbor_as: bool = False
+
+
+def _local_pref(path: Path) -> float:
+    local_pref = path.attributes.local_pref
+    return -(DEFAULT_LOCAL_PREF if local_pref is None else local_pref)
+
+
+def _local_origin(path: Path) -> float:
+    return path.source.kind is SourceKind.PEER
+
+
+def _as_path_length(path: Path) -> float:
+    return path.attributes.as_path_length
+
+
+def _origin(path: Path) -> float:
+    return path.attributes.origin
+
+
+def _med(path: Path) -> float:
+    return path.attributes.med or 0  # absent is the lowest, RFC 4271 section 9.1.2.2 c
+
+
+def _external(path: Path) -> float:
+    return not path.source.is_ebgp
+
+
+def _oldest(path: Path) -> float:
+    return path.received_s if path.source.is_ebgp else 0
+
+
+def _router_id(path: Path) -> float:
+    """The BGP identifier of who brought the path into the AS (RFC 4456 section 9)."""
+    return int.from_bytes(path.attributes.originator_id or path.source.router_id, "big")
+
+
+def _cluster_list_length(path: Path) -> float:
+    return len(path.attributes.cluster_list)
+
+
+def _neighbor_address(path: Path) -> float:
+    return int.from_bytes(path.source.address, "big")
+
+
+def _source_name(path: Path) -> float:
+    """Tells apart what has no address of its own: interfaces, scopes of one link-local address."""
+    return int.from_bytes(path.source.name.encode().ljust(_NAME_OCTETS, b"\0"), "big")
+
+
+def _newest(path: Path) -> float:
+    """A peer that came back is preferred to what is still left of its last session."""
+    return -path.received_s
+
+
+# The numbers of the steps are their places here.
+STEPS = (
+    Step("LOCAL_PREF", _local_pref),
+    Step("local origin", _local_origin),
+    Step("AS_PATH length", _as_path_length),
+    Step("ORIGIN", _origin),
+    Step("MED", _med, within_neighbor_as=True),
+    Step("external", _external),
+    Step("oldest", _oldest),
+    Step("router ID", _router_id),
+    Step("CLUSTER_LIST length", _cluster_list_length),
+    Step("neighbor address", _neighbor_address),
+    Step("source name", _source_name),
+    Step("newest", _newest),
+)
+
+
+def choose_steps(options: SelectionOptions) -> tuple[Step, ...]:
+    """The rows of ``STEPS`` that these options leave, in order."""
+    steps = list(STEPS)
+    if options.ignore_as_path_length:
+        steps = [step for step in steps if step.name != "AS_PATH length"]
+    if options.external_compare_router_id:
+        steps = [step for step in steps if step.name != "oldest"]
+    if options.always_compare_med:
+        steps = [Step(step.name, step.number) for step in steps]
+    return tuple(steps)
+
+
+class Decision:
+    """The decision process with its options.
+
+    Attributes:
+        steps: the rows in use, first one first.
+    """
+
+    __slots__ = ("_after_med", "_med", "_up_to_med", "steps")
+
+    def __init__(self, options: SelectionOptions | None = None) -> None:
+        self.steps = choose_steps(options or SelectionOptions())
+        med_at = next(at for at, step in enumerate(self.steps) if step.name == "MED")
+        self._up_to_med = self.steps[:med_at]
+        self._med = self.steps[med_at]
+        self._after_med = self.steps[med_at + 1 :]
+
+    def explain(self, first: Path, second: Path) -> str:
+        """The name of the step that separates two paths when they are alone, or ``""``."""
+        step = self._separating_step(first, second)
+        return step.name if step is not None else ""
+
+    def rank(self, paths: Sequence[Path]) -> tuple[Path, ...]:
+        """All paths, the best one first.  One or two paths are the cheap cases."""
+        if len(paths) < 2:
+            return tuple(paths)
+        if len(paths) == 2:
+            first, second = paths
+            step = self._separating_step(first, second)
+            if step is not None and step.number(second) < step.number(first):
+                return second, first
+            return first, second
+        return self._rank_many(paths)
+
+    def _separating_step(self, first: Path, second: Path) -> Step | None:
+        for step in self.steps:
+            if step.number(first) != step.number(second) and (
+                not step.within_neighbor_as
+                or first.attributes.neighbor_as == second.attributes.neighbor_as
+            ):
+                return step
+        return None
+
+    def _rank_many(self, paths: Sequence[Path]) -> tuple[Path, ...]:
+        """Sort by all steps, MED by its place among its neighbor AS's in place of its value."""
+        heads = [tuple(step.number(path) for step in self._up_to_med) for path in paths]
+        groups: dict[tuple[object, int], set[float]] = {}
+        keys = []
+        for path, head in zip(paths, heads, strict=True):
+            neighbor_as = path.attributes.neighbor_as if self._med.within_neighbor_as else 0
+            keys.append((head, neighbor_as))
+            groups.setdefault((head, neighbor_as), set()).add(self._med.number(path))
+        places = {key: sorted(meds) for key, meds in groups.items()}
+
+        def order(at: int) -> tuple[float, ...]:
+            path = paths[at]
+            place = places[keys[at]].index(self._med.number(path))
+            return (*heads[at], place, *(step.number(path) for step in self._after_med))
+
+        return tuple(paths[at] for at in sorted(range(len(paths)), key=order))

@@ -1,0 +1,164 @@
+"""Loc-RIB of one family: every accepted path of every prefix, the best one first.
+
+This is the path that every route takes, so it is written for the loop over an UPDATE's prefixes:
+flat, no call and no object per route.  A prefix with one path holds the ``Path`` itself; one with
+several holds a tuple, best first.  The prefixes of an UPDATE share one ``Path`` and mostly meet the
+same state in the table too, so the answer for one prefix (who is best now, did that change) is kept
+while the next prefix has the identical state; the tuples come to be shared in the same way.
+
+Rules:
+    Each call is atomic: when it returns, table and Adj-RIB-In agree.
+    ``BestChanges`` gets a prefix only when its best path is another object now.  A path that came
+    again with the identical attributes object is no change and keeps its age.
+    What touches a whole table is a generator of slices; anything may happen between two of them.
+"""
+
+from collections.abc import Iterator
+
+from gobgp_trio.rib.adj_in import AdjIn
+from gobgp_trio.rib.decision import Decision
+from gobgp_trio.types.attributes import PathAttributes
+from gobgp_trio.types.family import Family
+from gobgp_trio.types.path import BestChanges, Path, Source
+
+# Prefixes in one slice of whole-table work: about 2 ms.
+SLICE_ROUTES = 2000
+
+Held = Path | tuple[Path, ...]
+
+
+class Table:
+    """The routing table of one family.
+
+    Attributes:
+        routes: NLRI key -> its only path, or all its paths best first.  Read it freely, change it
+            through the methods alone.
+        path_count: paths in ``routes``, all prefixes together.
+    """
+
+    __slots__ = ("_decision", "family", "path_count", "routes")
+
+    def __init__(self, family: Family, decision: Decision) -> None:
+        self.family = family
+        self.routes: dict[bytes, Held] = {}
+        self.path_count = 0
+        self._decision = decision
+
+    def announce(
+        self,
+        adj_in: AdjIn,
+        attributes: PathAttributes,
+        nlris: list[bytes],
+        now_s: float,
+        changes: BestChanges,
+    ) -> None:
+        """Put one source's path under each prefix, in place of what it offered there before."""
+        source = adj_in.source
+        if adj_in.loop_check is not None:
+            reason = adj_in.loop_check.reason_to_reject(attributes)
+            if reason:
+                self.withdraw(adj_in, nlris, changes)
+                adj_in.rejected.update(
+                    dict.fromkeys(nlris, Path(source, attributes, now_s, reason))
+                )
+                return
+        if adj_in.rejected:
+            for nlri in nlris:
+                adj_in.rejected.pop(nlri, None)
+        path = Path(source, attributes, now_s)
+        routes = self.routes
+        accepted = adj_in.accepted
+        find = routes.get
+        count_before = len(accepted)
+        seen: Held | None = None
+        merged: Held = path
+        best: Path | None = path
+        for nlri in nlris:
+            held = find(nlri)
+            if held is not seen:
+                seen = held
+                merged, best = self._merge(held, path)
+            if merged is not held:
+                routes[nlri] = merged
+                accepted[nlri] = path
+                if best is not None:
+                    changes[nlri] = best
+        self.path_count += len(accepted) - count_before
+
+    def withdraw(self, adj_in: AdjIn, nlris: list[bytes], changes: BestChanges) -> None:
+        """Take one source's path away from each prefix; where it has none, nothing happens."""
+        take = adj_in.accepted.pop
+        ours = [nlri for nlri in nlris if take(nlri, None) is not None]
+        if adj_in.rejected:
+            for nlri in nlris:
+                adj_in.rejected.pop(nlri, None)
+        self._remove(adj_in.source, ours, changes)
+
+    def withdraw_all(self, adj_in: AdjIn) -> Iterator[BestChanges]:
+        """Take everything away that a source offers, slice by slice.
+
+        The source must not announce any more; everything else may change between slices.
+        """
+        adj_in.rejected.clear()
+        take = adj_in.accepted.popitem
+        while adj_in.accepted:
+            nlris = [take()[0] for _ in range(min(SLICE_ROUTES, len(adj_in.accepted)))]
+            changes: BestChanges = {}
+            self._remove(adj_in.source, nlris, changes)
+            yield changes
+
+    def find(self, nlri: bytes) -> tuple[Path, ...]:
+        """All accepted paths of a prefix, the best one first."""
+        held = self.routes.get(nlri, ())
+        return held if isinstance(held, tuple) else (held,)
+
+    def find_best(self, nlri: bytes) -> Path | None:
+        held = self.routes.get(nlri)
+        return held[0] if isinstance(held, tuple) else held
+
+    def _remove(self, source: Source, nlris: list[bytes], changes: BestChanges) -> None:
+        """Take a source's paths out of the table; it has one under each of these prefixes."""
+        routes = self.routes
+        seen: Held | None = None
+        left: Held | None = None
+        best: Path | None = None
+        best_changed = True
+        for nlri in nlris:
+            held = routes[nlri]
+            if held is not seen:
+                seen = held
+                left, best, best_changed = self._without(held, source)
+            if left is None:
+                del routes[nlri]
+            else:
+                routes[nlri] = left
+            if best_changed:
+                changes[nlri] = best
+        self.path_count -= len(nlris)
+
+    def _merge(self, held: Held | None, path: Path) -> tuple[Held, Path | None]:
+        """What a prefix holds once it has ``path``, and its best path if that is another one now.
+
+        Gives ``held`` itself back when the path is no news.
+        """
+        if held is None:
+            return path, path
+        before = held if isinstance(held, tuple) else (held,)
+        others = []
+        for known in before:
+            if known.source is not path.source:
+                others.append(known)
+            elif known.attributes is path.attributes:
+                return held, None
+        if not others:
+            return path, path
+        ranked = self._decision.rank((*others, path))
+        return ranked, (ranked[0] if ranked[0] is not before[0] else None)
+
+    def _without(self, held: Held, source: Source) -> tuple[Held | None, Path | None, bool]:
+        """What a prefix holds without a source's path: that, its best path, if that is news."""
+        if isinstance(held, Path):
+            return None, None, True
+        # MED makes the order of the rest depend on who left, so it is worked out afresh.
+        ranked = self._decision.rank([path for path in held if path.source is not source])
+        return (ranked if len(ranked) > 1 else ranked[0]), ranked[0], ranked[0] is not held[0]
