@@ -1,0 +1,181 @@
+"""The kernel is the truth: events about our keys, and dumps held against what we remember.
+
+An event tells what somebody else did: our own writes are filtered out before they get here.  A
+dump tells what is there; an absence is believed only when a second dump agrees, because a dump of
+a table that changes can miss routes.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from gobgp_trio.config.schema import MAIN_TABLE
+from gobgp_trio.fib.outcome import CONFLICT_RETRY_S, FIRST_REPAIR_S
+from gobgp_trio.fib.plan import Planner
+from gobgp_trio.fib.resolve import Legs
+from gobgp_trio.fib.rules import GLOBAL_SOURCE, TargetKey
+from gobgp_trio.fib.target import Installed, Plan, State, Target, Waiting
+from gobgp_trio.rtnl.event import RouteEvent
+from gobgp_trio.rtnl.route import KernelRoute
+from gobgp_trio.types.family import Family
+
+
+@dataclass(slots=True)
+class Drift:
+    """What somebody else's doing means for us.
+
+    Attributes:
+        plan: writes to carry out at once.
+        repairs_count: routes of ours that were removed or altered.
+        conflicts: (target, prefix, protocol) newly taken over by foreign routes.
+    """
+
+    plan: Plan = field(default_factory=Plan)
+    repairs_count: int = 0
+    conflicts: list[tuple[Target, bytes, int]] = field(default_factory=list)
+
+
+def on_route_event(
+    planner: Planner, event: RouteEvent, protocol: int, drift: Drift, now_s: float
+) -> None:
+    """Take in one route event that concerns a key of ours, if it does."""
+    route = event.route
+    for target in planner.targets_at(route.table_id, route.metric or 0, route.family):
+        ours = route.protocol == protocol
+        if ours and event.new:
+            _on_altered(planner, target, route, drift)
+        elif ours:
+            _on_removed(planner, target, route, drift, now_s)
+        elif event.new and event.replaced:
+            _on_taken(planner, target, route, drift, now_s)
+        elif not event.new:
+            _on_freed(planner, target, route, drift)
+
+
+def same_legs(ours: Legs, kernels: Legs) -> bool:
+    """Whether the kernel's legs are what we asked for; device 0 was the kernel's to choose."""
+    if len(ours) != len(kernels):
+        return False
+    if len(ours) == 1:
+        mine, found = ours[0], kernels[0]
+        return mine.gateway == found.gateway and (
+            mine.interface_index in (0, found.interface_index)
+        )
+    return {(leg.gateway, leg.interface_index) for leg in ours} == {
+        (leg.gateway, leg.interface_index) for leg in kernels
+    }
+
+
+def by_target_key(
+    routes: Iterable[KernelRoute],
+) -> dict[tuple[int, int, Family], dict[bytes, Legs]]:
+    """Dumped routes as NLRI -> legs for each (table, metric, family)."""
+    found: dict[tuple[int, int, Family], dict[bytes, Legs]] = {}
+    for route in routes:
+        key = (route.table_id, route.metric or 0, route.family)
+        found.setdefault(key, {})[route.nlri] = route.legs
+    return found
+
+
+def missing_routes(target: Target, found: dict[bytes, Legs]) -> list[bytes]:
+    """Prefixes we remember that a dump does not show."""
+    return [nlri for nlri in target.installed if nlri not in found]
+
+
+def on_missing(planner: Planner, target: Target, nlris: Iterable[bytes], drift: Drift) -> None:
+    """Two dumps agree that these are gone: put them back."""
+    for nlri in nlris:
+        entry = target.installed.pop(nlri, None)
+        if entry is not None and entry.hop is not None:
+            drift.repairs_count += 1
+            planner.bring(drift.plan, target, entry.hop, entry.rules, [nlri])
+
+
+def on_dump(
+    planner: Planner, target: Target, found: dict[bytes, Legs], drift: Drift, wall_s: float
+) -> None:
+    """Compare what is there with what we remember; absences are the caller's to confirm."""
+    for nlri, legs in found.items():
+        entry = target.installed.get(nlri)
+        if entry is not None:
+            if entry.hop is not None and not same_legs(entry.legs, legs):
+                _restore(planner, target, nlri, legs, drift)
+            continue
+        waiting = target.waiting.pop(nlri, None)
+        if waiting is None or waiting.state is State.UNREACHABLE:
+            if waiting is not None:
+                target.waiting[nlri] = waiting
+            _remove_leftover(planner, target, nlri, legs, drift)
+        else:
+            target.installed[nlri] = Installed(waiting.hop, legs, waiting.rules, wall_s)
+            planner.bring(drift.plan, target, waiting.hop, waiting.rules, [nlri])
+
+
+def leftover_target(planner: Planner, key: tuple[int, int, Family]) -> Target:
+    """The target that stands for routes of ours in a table and metric no rule names."""
+    table_id, metric, family = key
+    targets = planner.targets_at(table_id, metric, family)
+    if targets:
+        return targets[0]
+    return planner.target(TargetKey(GLOBAL_SOURCE, table_id or MAIN_TABLE, metric), family)
+
+
+def _remove_leftover(
+    planner: Planner, target: Target, nlri: bytes, legs: Legs, drift: Drift
+) -> None:
+    waiting = target.waiting.pop(nlri, None)
+    target.installed[nlri] = Installed(None, legs, ())
+    planner.clear(drift.plan, target, [nlri])
+    if waiting is not None:
+        target.waiting[nlri] = waiting
+
+
+def _restore(planner: Planner, target: Target, nlri: bytes, legs: Legs, drift: Drift) -> None:
+    """The kernel has other legs than we gave it: remember those, and bring ours back."""
+    entry = target.installed[nlri]
+    if entry.hop is None:
+        return
+    target.installed[nlri] = Installed(entry.hop, legs, entry.rules, entry.exported_at_s)
+    drift.repairs_count += 1
+    planner.bring(drift.plan, target, entry.hop, entry.rules, [nlri])
+
+
+def _on_altered(planner: Planner, target: Target, route: KernelRoute, drift: Drift) -> None:
+    entry = target.installed.get(route.nlri)
+    if entry is not None and entry.hop is not None and not same_legs(entry.legs, route.legs):
+        _restore(planner, target, route.nlri, route.legs, drift)
+
+
+def _on_removed(
+    planner: Planner, target: Target, route: KernelRoute, drift: Drift, now_s: float
+) -> None:
+    entry = target.installed.get(route.nlri)
+    if entry is None or entry.hop is None or not same_legs(entry.legs, route.legs):
+        return
+    del target.installed[route.nlri]
+    drift.repairs_count += 1
+    target.waiting[route.nlri] = Waiting(
+        State.LOST, entry.hop, entry.rules, "another program removed it"
+    )
+    pause_s = target.back_off_s(route.nlri, FIRST_REPAIR_S, now_s)
+    planner.retry_at(target, route.nlri, now_s + pause_s)
+
+
+def _on_taken(
+    planner: Planner, target: Target, route: KernelRoute, drift: Drift, now_s: float
+) -> None:
+    entry = target.installed.pop(route.nlri, None)
+    if entry is None or entry.hop is None:
+        return
+    detail = f"a route of protocol {route.protocol} took its place"
+    target.waiting[route.nlri] = Waiting(State.CONFLICT, entry.hop, entry.rules, detail)
+    drift.conflicts.append((target, route.nlri, route.protocol))
+    pause_s = target.back_off_s(route.nlri, CONFLICT_RETRY_S, now_s)
+    planner.retry_at(target, route.nlri, now_s + pause_s)
+
+
+def _on_freed(planner: Planner, target: Target, route: KernelRoute, drift: Drift) -> None:
+    waiting = target.waiting.get(route.nlri)
+    if waiting is None or waiting.state is not State.CONFLICT:
+        return
+    del target.waiting[route.nlri]
+    planner.bring(drift.plan, target, waiting.hop, waiting.rules, [route.nlri])
