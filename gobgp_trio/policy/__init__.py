@@ -1,0 +1,1 @@
+"""Which paths a rule means, and what is done to them."""
