@@ -142,8 +142,8 @@ def read_open(body: bytes) -> Open:
     """Read and judge an OPEN message's body.
 
     Wire: version (1 octet), AS (2), hold time in seconds (2), identifier (4), length of optional
-    parameters (1), optional parameters.  A length of 255 followed by parameter type 255 means
-    that 2-octet lengths follow (RFC 9072).
+    parameters (1), optional parameters.  A length other than 0 followed by parameter type 255
+    means that 2-octet lengths follow (RFC 9072 section 2).
 
     Raises:
         PeerFault: 2/x as RFC 4271 section 6.2 says; 2/2 for AS 0 (RFC 7607).
@@ -174,7 +174,9 @@ def read_open(body: bytes) -> Open:
 def _read_parameters(reader: Reader) -> bytes:
     """The capabilities of all optional parameters, concatenated."""
     total = reader.u8("optional parameters length")
-    is_extended = total == 255 and reader.left and reader.octets[reader.at] == 255
+    is_extended = bool(total and reader.left) and (
+        reader.octets[reader.at] == _EXTENDED_LENGTH_PARAMETER
+    )
     if is_extended:
         reader.u8("extended length marker")
         total = reader.u16("extended optional parameters length")

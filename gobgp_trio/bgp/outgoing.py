@@ -1,0 +1,151 @@
+"""Path attributes on their way out: what a peer is sent for an attribute set.
+
+Called once per attribute set and group of equal peers, so it splices the canonical octets and
+decodes only what it changes.  NEXT_HOP and MP_REACH_NLRI are not made here: they differ per family
+and ``bgp.update.write_reach`` puts them in.
+
+Rules (RFC 4271 section 5, RFC 4456 section 8, RFC 6793 section 4): to an external peer our AS goes
+in front, and LOCAL_PREF, ORIGINATOR_ID, CLUSTER_LIST, non-transitive attributes and non-transitive
+extended communities stay behind; to an internal peer LOCAL_PREF is always there.
+"""
+
+from dataclasses import dataclass
+
+from gobgp_trio.bgp.as_path import (
+    narrow_as_path,
+    prepend_as,
+    read_as_path,
+    without_confederation,
+    write_as_path,
+)
+from gobgp_trio.bgp.attr import (
+    OPTIONAL_NON_TRANSITIVE,
+    OPTIONAL_TRANSITIVE,
+    WELL_KNOWN,
+    write_attribute,
+)
+from gobgp_trio.bgp.context import CodecContext
+from gobgp_trio.bgp.message import AS_TRANS
+from gobgp_trio.bgp.wire import MAX_U16, u16, u32
+from gobgp_trio.types.attributes import (
+    AGGREGATOR,
+    AS4_AGGREGATOR,
+    AS4_PATH,
+    AS_CONFED_SEQUENCE,
+    AS_PATH,
+    CLUSTER_LIST,
+    EXTENDED_COMMUNITIES,
+    FLAG_EXTENDED,
+    FLAG_TRANSITIVE,
+    LOCAL_PREF,
+    MULTI_EXIT_DISC,
+    NEXT_HOP,
+    ORIGINATOR_ID,
+    PathAttributes,
+)
+
+DEFAULT_LOCAL_PREF = 100
+
+_NON_TRANSITIVE_COMMUNITY = 0x40  # in the type octet (RFC 4360 section 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """How a group of equal peers is sent attribute sets.
+
+    Attributes:
+        prepend_as: AS number to put in front of AS_PATH, None for internal peers.
+        local_pref: LOCAL_PREF of a path that has none, None for the default 100; internal peers
+            only.
+        keep_med: send MULTI_EXIT_DISC to an external peer (internal peers always get it).
+        originator_id: for a reflected path that has no ORIGINATOR_ID (RFC 4456), 4 octets.
+        cluster_id: put in front of CLUSTER_LIST when reflecting, 4 octets.
+    """
+
+    context: CodecContext
+    prepend_as: int | None = None
+    local_pref: int | None = None
+    keep_med: bool = False
+    originator_id: bytes | None = None
+    cluster_id: bytes | None = None
+
+
+def write_outgoing(attributes: PathAttributes, edits: Outgoing) -> bytes:
+    """The attributes to send, in type order, without NEXT_HOP and MP_REACH_NLRI."""
+    wire = attributes.wire
+    is_ebgp = edits.context.is_ebgp
+    pieces: dict[int, bytes] = {}
+    at = 0
+    while at < len(wire):
+        flags, code = wire[at], wire[at + 1]
+        if flags & FLAG_EXTENDED:
+            start = at + 4
+            stop = start + (wire[at + 2] << 8 | wire[at + 3])
+        else:
+            start = at + 3
+            stop = start + wire[at + 2]
+        if code == AS_PATH:
+            _write_as_path(pieces, wire[start:stop], edits)
+        elif code == AGGREGATOR and not edits.context.four_octet_as:
+            _write_aggregator(pieces, flags, wire[start:stop])
+        elif code == EXTENDED_COMMUNITIES and is_ebgp:
+            _write_extended_communities(pieces, flags, wire[start:stop])
+        elif not is_ebgp or _leaves_the_as(flags, code, edits):
+            pieces[code] = wire[at:stop]
+        at = stop
+    pieces.pop(NEXT_HOP, None)
+    if not is_ebgp:
+        _add_internal(pieces, attributes, edits)
+    return b"".join([pieces[code] for code in sorted(pieces)])
+
+
+def _leaves_the_as(flags: int, code: int, edits: Outgoing) -> bool:
+    if code == MULTI_EXIT_DISC:
+        return edits.keep_med
+    return code != LOCAL_PREF and bool(flags & FLAG_TRANSITIVE)
+
+
+def _write_as_path(pieces: dict[int, bytes], value: bytes, edits: Outgoing) -> None:
+    if edits.context.is_ebgp and value and value[0] >= AS_CONFED_SEQUENCE:
+        value = write_as_path(without_confederation(read_as_path(value, 4)))
+    if edits.prepend_as is not None:
+        value = prepend_as(value, edits.prepend_as)
+    if not edits.context.four_octet_as:
+        value, as4_path = narrow_as_path(value)
+        if as4_path:
+            pieces[AS4_PATH] = write_attribute(OPTIONAL_TRANSITIVE, AS4_PATH, as4_path)
+    pieces[AS_PATH] = write_attribute(WELL_KNOWN, AS_PATH, value)
+
+
+def _write_aggregator(pieces: dict[int, bytes], flags: int, value: bytes) -> None:
+    """AGGREGATOR in the 2-octet form, with AS4_AGGREGATOR when that loses the AS number."""
+    as_ = int.from_bytes(value[:4], "big")
+    narrow = as_
+    if as_ > MAX_U16:
+        narrow = AS_TRANS
+        pieces[AS4_AGGREGATOR] = write_attribute(OPTIONAL_TRANSITIVE, AS4_AGGREGATOR, value)
+    pieces[AGGREGATOR] = write_attribute(flags, AGGREGATOR, u16(narrow) + value[4:])
+
+
+def _write_extended_communities(pieces: dict[int, bytes], flags: int, value: bytes) -> None:
+    kept = b"".join(
+        value[at : at + 8]
+        for at in range(0, len(value), 8)
+        if not value[at] & _NON_TRANSITIVE_COMMUNITY
+    )
+    if kept:
+        pieces[EXTENDED_COMMUNITIES] = write_attribute(flags, EXTENDED_COMMUNITIES, kept)
+
+
+def _add_internal(pieces: dict[int, bytes], attributes: PathAttributes, edits: Outgoing) -> None:
+    """What an internal peer gets although the path may not have it."""
+    if LOCAL_PREF not in pieces:
+        local_pref = DEFAULT_LOCAL_PREF if edits.local_pref is None else edits.local_pref
+        pieces[LOCAL_PREF] = write_attribute(WELL_KNOWN, LOCAL_PREF, u32(local_pref))
+    if edits.originator_id is not None and ORIGINATOR_ID not in pieces:
+        pieces[ORIGINATOR_ID] = write_attribute(
+            OPTIONAL_NON_TRANSITIVE, ORIGINATOR_ID, edits.originator_id
+        )
+    if edits.cluster_id is not None:
+        cluster_list = edits.cluster_id + b"".join(attributes.cluster_list)
+        pieces[CLUSTER_LIST] = write_attribute(OPTIONAL_NON_TRANSITIVE, CLUSTER_LIST, cluster_list)
