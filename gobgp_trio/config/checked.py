@@ -75,7 +75,7 @@ class Checked:
         self._walk_table(document, (), "", _TREE)
 
     def has(self, path: Path) -> bool:
-        """Whether the file has this table, key or element, right or wrong."""
+        """Whether the file has this table or element, or this key with any value."""
         return path in self._present
 
     def find(self, path: Path) -> object:
@@ -117,6 +117,7 @@ class Checked:
         """A table or an array of tables, in the form that the key table says."""
         if not table.is_array:
             if not isinstance(value, dict):
+                self._present.discard(path)
                 self.refuse(path, key, f"wanted a table, found {describe(value)}")
             elif not value and not any(table.allowed_keys()):
                 self.refuse(path, key, NOT_IMPLEMENTED)

@@ -71,10 +71,13 @@ def _parse_document(text: str, file_name: str) -> dict[str, object]:
     try:
         return dict(tomlkit.parse(text).unwrap())
     except ParseError as error:
-        # The parser's text ends in its own form of the place, counted from column 0.
+        # The parser's text ends in its own form of the place; its column 0 means unknown.
         reason = str(error).removesuffix(f" at line {error.line} col {error.col}")
+        if "\0" not in text:
+            reason = reason.replace(r"Unexpected character: '\x00'", "Unexpected end of file")
+        column = error.col + 1 if error.col else 0
         found = f"not TOML: {_on_one_line(reason)}"
-        raise ConfigError([Problem(file_name, error.line, "", found, error.col + 1)]) from None
+        raise ConfigError([Problem(file_name, error.line, "", found, column)]) from None
     except TOMLKitError as error:
         # Repeated keys of some forms are refused without a place.
         line = LineIndex(text).first_repeat
