@@ -5,10 +5,11 @@ ends drop the same one whatever order the messages arrive in:
 
 1. The connection opened by the dominant router stays: the one with the higher BGP identifier,
    or with the higher AS number where identifiers are equal (RFC 6286 section 2.3).
-2. It is decided when an OPEN arrives while the other connection is in OpenSent or OpenConfirm.
-   RFC 4271 allows OpenSent when the identifier is known "by means outside of the protocol";
-   the other connection's OPEN is such means, and waiting longer would let the two ends establish
-   different connections.
+2. It is decided when an OPEN arrives while the other connection is in OpenConfirm, and also while
+   it is in OpenSent: RFC 4271 allows that when the identifier is known "by means outside of the
+   protocol", and the OPEN on this connection is such means.  Waiting longer would let the two ends
+   establish different connections.  The exception: the dominated router does not give up its own
+   connection for one on which the dominant router has said nothing yet (it may be dropping it).
 3. A connection that reached OpenConfirm ends our own dialling: a dial that succeeds later is
    dropped before it sends an OPEN.  So the dominant router never offers a second connection
    after it has said KEEPALIVE on the first.
@@ -78,7 +79,7 @@ def is_peer_dominant(negotiated: Negotiated) -> bool:
 def find_collision_loser(
     opened: Connection, negotiated: Negotiated, others: list[Connection]
 ) -> Connection | None:
-    """Which connection must go now that ``opened`` received its OPEN, None when there is one only.
+    """Which connection must go now that ``opened`` received its OPEN, None for neither (yet).
 
     Args:
         opened: a connection in OpenSent whose peer announced itself.
@@ -89,6 +90,8 @@ def find_collision_loser(
             return opened
         if other.is_outbound == opened.is_outbound:
             continue
-        stays_outbound = not is_peer_dominant(negotiated)
-        return opened if opened.is_outbound != stays_outbound else other
+        if opened.is_outbound is not is_peer_dominant(negotiated):
+            return other
+        is_uncertain = other.state is State.OPEN_SENT and not other.is_outbound
+        return None if is_uncertain else opened
     return None
