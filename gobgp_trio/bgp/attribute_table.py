@@ -1,0 +1,186 @@
+"""Interned path attributes: equal octets from equal peers give one object, read once.
+
+UPDATEs repeat attribute sets, so an UPDATE with known octets costs one look-up.  Objects are held
+weakly: a set goes when its last path goes.  One table serves all sessions; look-ups are apart for
+internal and external peers, which read the same octets differently, and for peers with 2-octet AS
+numbers.
+
+A key is the attributes' octets; in front of them, for MP_REACH_NLRI, the length octet and the
+octets of its next hop.  The two kinds cannot meet: a next hop's length is below 0x40, an accepted
+attribute's flags are not.
+"""
+
+import weakref
+
+from gobgp_trio.bgp.attr import is_host_address
+from gobgp_trio.types.attributes import (
+    AGGREGATOR,
+    AS_PATH,
+    AS_SEQUENCE,
+    ATOMIC_AGGREGATE,
+    CLUSTER_LIST,
+    COMMUNITIES,
+    EXTENDED_COMMUNITIES,
+    LARGE_COMMUNITY,
+    LOCAL_PREF,
+    MULTI_EXIT_DISC,
+    NEXT_HOP,
+    ORIGIN_INCOMPLETE,
+    ORIGINATOR_ID,
+    PathAttributes,
+)
+
+
+class _Entry(weakref.ref[PathAttributes]):
+    """A weak reference that knows its key."""
+
+    __slots__ = ("key",)
+    key: bytes
+
+
+class InternedAttributes:
+    """Attribute sets by key, for one kind of peer.
+
+    Does what ``weakref.WeakValueDictionary`` does at a third of its cost per entry; it is never
+    iterated, so that entries may go at any time.
+    """
+
+    __slots__ = ("__weakref__", "_entries")
+
+    def __init__(self) -> None:
+        self._entries: dict[bytes, weakref.ref[PathAttributes]] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: bytes) -> PathAttributes | None:
+        """The set with this key, None when there is none or it is gone."""
+        entry = self._entries.get(key)
+        return None if entry is None else entry()
+
+    def put(self, key: bytes, attributes: PathAttributes) -> None:
+        """Remember a set for as long as somebody else holds it."""
+        entry = _Entry(attributes, self._forget)
+        entry.key = key
+        self._entries[key] = entry
+
+    def _forget(self, entry: weakref.ref[PathAttributes]) -> None:
+        assert isinstance(entry, _Entry)
+        if self._entries.get(entry.key) is entry:  # a newer set may stand there by now
+            del self._entries[entry.key]
+
+
+class AttributeTable:
+    """All interned attribute sets of the daemon."""
+
+    __slots__ = ("_kinds",)
+
+    def __init__(self) -> None:
+        self._kinds: dict[tuple[bool, bool], InternedAttributes] = {
+            (four_octet_as, is_ebgp): InternedAttributes()
+            for four_octet_as in (True, False)
+            for is_ebgp in (True, False)
+        }
+
+    def __len__(self) -> int:
+        return sum(map(len, self._kinds.values()))
+
+    def kind(self, *, four_octet_as: bool, is_ebgp: bool) -> InternedAttributes:
+        """The sets as one kind of peer writes them.
+
+        With ``four_octet_as`` these are also the sets by their canonical octets, which such a peer
+        could have sent.
+        """
+        return self._kinds[four_octet_as, is_ebgp]
+
+
+# --- the short way for the usual shape ---------------------------------------------------------
+
+# Flags and type code to the lengths that may follow; every other attribute goes the long way.
+PlainSizes = dict[int, range]
+
+PLAIN_SIZES_EXTERNAL: PlainSizes = {
+    0x80 << 8 | MULTI_EXIT_DISC: range(4, 5),
+    0x40 << 8 | ATOMIC_AGGREGATE: range(1),
+    0xC0 << 8 | AGGREGATOR: range(8, 9),
+    0xC0 << 8 | COMMUNITIES: range(4, 256, 4),
+    0xE0 << 8 | COMMUNITIES: range(4, 256, 4),
+    0xC0 << 8 | EXTENDED_COMMUNITIES: range(8, 256, 8),
+    0xE0 << 8 | EXTENDED_COMMUNITIES: range(8, 256, 8),
+    0xC0 << 8 | LARGE_COMMUNITY: range(12, 256, 12),
+    0xE0 << 8 | LARGE_COMMUNITY: range(12, 256, 12),
+}
+PLAIN_SIZES_INTERNAL: PlainSizes = PLAIN_SIZES_EXTERNAL | {
+    0x40 << 8 | LOCAL_PREF: range(4, 5),
+    0x80 << 8 | ORIGINATOR_ID: range(4, 5),
+    0x80 << 8 | CLUSTER_LIST: range(4, 256, 4),
+}
+
+_ORIGIN_HEAD = b"\x40\x01\x01"
+_NEXT_HOP_HEAD = b"\x40\x03\x04"
+_AS_0 = bytes(4)
+
+
+def read_plain(
+    block: bytes, sizes: PlainSizes, next_hop: bytes = b"", link_local: bytes = b""
+) -> PathAttributes | None:
+    """Read an attribute block that is canonical as it stands, which nearly all are.
+
+    That is: 4-octet AS numbers, ascending types, usual flags, AS_PATH of one AS_SEQUENCE or none
+    (its length in one octet or two), no attribute above 255 octets, nothing unknown or wrong.
+    What it returns equals what ``bgp.attr`` makes of the same octets; written flat because every
+    new attribute set of a full table comes through here.
+
+    Args:
+        sizes: PLAIN_SIZES_INTERNAL or PLAIN_SIZES_EXTERNAL.
+        next_hop: of MP_REACH_NLRI, checked already; empty for a block that must have NEXT_HOP.
+
+    Returns:
+        None when the block is not of that shape, right or wrong.
+    """
+    end = len(block)
+    if end < 8 or block[:3] != _ORIGIN_HEAD or block[3] > ORIGIN_INCOMPLETE:
+        return None
+    if block[4:7] == b"\x50\x02\x00":  # some speakers always give AS_PATH a long length
+        block = block[:4] + b"\x40\x02" + block[7:]
+        end -= 1
+    if block[4] != 0x40 or block[5] != AS_PATH:
+        return None
+    size = block[6]
+    at = 7 + size
+    count = neighbor_as = 0
+    if size:
+        if at > end or size < 6 or block[7] != AS_SEQUENCE:
+            return None
+        count = block[8]
+        if size != 2 + 4 * count or block.find(_AS_0, 9, at) >= 0:
+            return None
+        neighbor_as = int.from_bytes(block[9:13], "big")
+    if not next_hop:
+        next_hop = block[at + 3 : at + 7]
+        if block[at : at + 3] != _NEXT_HOP_HEAD or len(next_hop) < 4:
+            return None
+        if not is_host_address(next_hop):
+            return None
+        at += 7
+    med = local_pref = None
+    last = NEXT_HOP
+    while at + 2 < end:
+        code = block[at + 1]
+        size = block[at + 2]
+        allowed = sizes.get(block[at] << 8 | code)
+        if allowed is None or size not in allowed or code <= last:
+            return None
+        if code == MULTI_EXIT_DISC:
+            med = int.from_bytes(block[at + 3 : at + 7], "big")
+        elif code == LOCAL_PREF:
+            local_pref = int.from_bytes(block[at + 3 : at + 7], "big")
+        elif code == AGGREGATOR and block[at + 3 : at + 7] == _AS_0:
+            return None
+        last = code
+        at += 3 + size
+    if at != end:
+        return None
+    return PathAttributes(
+        block, next_hop, link_local, block[3], local_pref, med, count, neighbor_as
+    )

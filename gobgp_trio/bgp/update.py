@@ -1,0 +1,524 @@
+"""UPDATE messages off the wire and onto it (RFC 4271 section 4.3, RFC 4760, RFC 7606).
+
+Reading takes one of two ways.  The short one serves messages that hold routes of one kind with
+attributes that are known or of the usual shape: it is on the path of every route and written flat.
+Everything else, all errors among it, goes the long way through the tables of ``bgp.attr``, which
+gives the same answer for what the short way accepts (the tests hold them together).
+
+Rules: ``unreach`` is to be applied before ``reach``, so that a prefix in both is reachable (RFC
+4271 section 4.3).  Routes of a family that was not negotiated are ignored.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+
+from gobgp_trio.bgp.attr import (
+    ATTRIBUTE_TABLE,
+    OPTIONAL_TRANSITIVE,
+    WELL_KNOWN,
+    Action,
+    AttrFault,
+    RawAttribute,
+    Values,
+    build_attributes,
+    find_missing,
+    is_host_address,
+    read_values,
+    write_attribute,
+)
+from gobgp_trio.bgp.attribute_table import (
+    PLAIN_SIZES_EXTERNAL,
+    PLAIN_SIZES_INTERNAL,
+    AttributeTable,
+    read_plain,
+)
+from gobgp_trio.bgp.context import CodecContext
+from gobgp_trio.bgp.error_codes import (
+    ATTRIBUTE_FLAGS_ERROR,
+    ATTRIBUTE_LENGTH_ERROR,
+    INVALID_NETWORK_FIELD,
+    INVALID_NEXT_HOP,
+    MALFORMED_ATTRIBUTE_LIST,
+    OPTIONAL_ATTRIBUTE_ERROR,
+    UPDATE_ERROR,
+)
+from gobgp_trio.bgp.message import HEADER_OCTETS, UPDATE, write_message
+from gobgp_trio.bgp.nlri import NLRI_TABLE, MalformedNlri, split_unicast
+from gobgp_trio.bgp.wire import PeerFault, u16
+from gobgp_trio.types.attributes import (
+    FLAG_EXTENDED,
+    FLAG_OPTIONAL,
+    MP_REACH_NLRI,
+    MP_UNREACH_NLRI,
+    NEXT_HOP,
+    PathAttributes,
+)
+from gobgp_trio.types.family import Family
+from gobgp_trio.types.prefix import is_link_local
+
+_IPV4 = Family.IPV4_UNICAST
+
+
+class Update:
+    """What one UPDATE says.
+
+    Attributes:
+        reach: (family, attributes, NLRI keys) of routes offered.
+        unreach: (family, NLRI keys) of routes withdrawn, those treated as withdrawn among them.
+        end_of_rib: the family whose initial routes end here (RFC 4724 section 2), or None.
+        faults: errors that did not end the session, for the log.
+    """
+
+    __slots__ = ("end_of_rib", "faults", "reach", "unreach")
+
+    def __init__(self) -> None:
+        self.reach: list[tuple[Family, PathAttributes, list[bytes]]] = []
+        self.unreach: list[tuple[Family, list[bytes]]] = []
+        self.end_of_rib: Family | None = None
+        self.faults: list[AttrFault] = []
+
+
+class _MpFamily:
+    """How a negotiated family is read from MP_REACH_NLRI and MP_UNREACH_NLRI."""
+
+    __slots__ = ("family", "next_hop_octets", "split")
+
+    def __init__(self, family: Family, context: CodecContext) -> None:
+        row = NLRI_TABLE[family]
+        self.family = family
+        self.split: Callable[[bytes, int, int], list[bytes]] = row.split
+        self.next_hop_octets = row.next_hop_octets
+        if family in context.extended_next_hop:
+            self.next_hop_octets |= {16, 32}
+
+
+class _MpRoutes:
+    """MP_REACH_NLRI taken apart."""
+
+    __slots__ = ("family", "link_local", "next_hop", "nlris")
+
+    def __init__(self, family: Family, field: bytes, nlris: list[bytes]) -> None:
+        self.family = family
+        self.next_hop, self.link_local = split_next_hop(field)
+        self.nlris = nlris
+
+
+def split_next_hop(field: bytes) -> tuple[bytes, bytes]:
+    """Global and link-local address of a next hop field of 4, 16 or 32 octets (RFC 2545).
+
+    Speakers without a global address send zeros, or nothing, in its place: then the link-local
+    address is the next hop.  A second address that is not link-local means nothing.
+    """
+    next_hop, link_local = field[:16], field[16:]
+    if link_local and not is_link_local(link_local):
+        return next_hop, b""
+    if link_local and next_hop == bytes(16):
+        return link_local, link_local
+    return next_hop, link_local
+
+
+class UpdateDecoder:
+    """Reads the UPDATEs of one session."""
+
+    __slots__ = ("_canonical", "_context", "_has_ipv4", "_known", "_mp_families", "_plain_sizes")
+
+    def __init__(self, context: CodecContext, table: AttributeTable) -> None:
+        self._context = context
+        self._known = table.kind(four_octet_as=context.four_octet_as, is_ebgp=context.is_ebgp)
+        self._canonical = table.kind(four_octet_as=True, is_ebgp=context.is_ebgp)
+        self._plain_sizes = PLAIN_SIZES_EXTERNAL if context.is_ebgp else PLAIN_SIZES_INTERNAL
+        self._has_ipv4 = _IPV4 in context.families
+        self._mp_families = {
+            u16(family.afi) + bytes((family.safi,)): _MpFamily(family, context)
+            for family in context.families
+        }
+
+    def read(self, body: bytes) -> Update:
+        """Read an UPDATE's body.
+
+        Wire: length of withdrawn routes (2 octets), withdrawn NLRIs, length of attributes (2),
+        attributes, NLRIs.
+
+        Raises:
+            PeerFault: 3/x, an error that cannot be confined to the message's routes.
+        """
+        end = len(body)
+        attributes_at = 4 + (body[0] << 8 | body[1]) if end >= 4 else end + 1
+        if attributes_at > end:
+            raise _list_fault("withdrawn routes", attributes_at, end)
+        nlri_at = attributes_at + (body[attributes_at - 2] << 8 | body[attributes_at - 1])
+        if nlri_at > end:
+            raise _list_fault("path attributes", nlri_at, end)
+        update = Update()
+        if attributes_at > 4:
+            self._add_withdrawn(update, body, 2, attributes_at - 2)
+        if attributes_at < nlri_at:
+            block = body[attributes_at:nlri_at]
+            if nlri_at == end:
+                if not self._read_mp_short(update, block):
+                    self._read_long(update, block, body, nlri_at)
+                return update
+            if self._has_ipv4:
+                attributes = self._known.get(block)
+                if attributes is None and self._context.four_octet_as:
+                    attributes = read_plain(block, self._plain_sizes)
+                    if attributes is not None:
+                        self._known.put(block, attributes)
+                if attributes is not None:
+                    update.reach.append((_IPV4, attributes, _split_ipv4(body, nlri_at, end)))
+                    return update
+            self._read_long(update, block, body, nlri_at)
+        elif nlri_at < end:
+            self._read_long(update, b"", body, nlri_at)
+        elif end == 4 and self._has_ipv4:
+            update.end_of_rib = _IPV4
+        return update
+
+    def _add_withdrawn(self, update: Update, body: bytes, at: int, end: int) -> None:
+        nlris = _split_ipv4(body, at, end)
+        if self._has_ipv4:
+            update.unreach.append((_IPV4, nlris))
+
+    # --- the short way ---------------------------------------------------------------------
+
+    def _read_mp_short(self, update: Update, block: bytes) -> bool:
+        """Routes in MP_REACH_NLRI with usual attributes; False when it is anything else."""
+        at, end = 0, len(block)
+        start = stop = value_at = 0
+        while at + 4 <= end:
+            flags, code = block[at], block[at + 1]
+            if flags & FLAG_EXTENDED:
+                after = at + 4 + (block[at + 2] << 8 | block[at + 3])
+            else:
+                after = at + 3 + block[at + 2]
+            if code == MP_REACH_NLRI:
+                if value_at or flags & ~FLAG_EXTENDED != FLAG_OPTIONAL:
+                    return False
+                start, stop = at, after
+                value_at = at + 4 if flags & FLAG_EXTENDED else at + 3
+            elif code == MP_UNREACH_NLRI:
+                return False
+            at = after
+        if at != end or stop - value_at < 5:
+            return False
+        mp_family = self._mp_families.get(block[value_at : value_at + 3])
+        hop_octets = block[value_at + 3]
+        nlri_at = value_at + 5 + hop_octets
+        if mp_family is None or hop_octets not in mp_family.next_hop_octets or nlri_at > stop:
+            return False
+        rest = block[:start] + block[stop:]
+        key = block[value_at + 3 : nlri_at - 1] + rest
+        attributes = self._known.get(key)
+        if attributes is None:
+            attributes = self._read_mp_plain(key, rest)
+            if attributes is None:
+                return False
+        try:
+            nlris = mp_family.split(block, nlri_at, stop)
+        except MalformedNlri:
+            return False
+        update.reach.append((mp_family.family, attributes, nlris))
+        return True
+
+    def _read_mp_plain(self, key: bytes, rest: bytes) -> PathAttributes | None:
+        """A new attribute set with a next hop of its own, None when it is not of usual shape."""
+        if key[0] < 16 or not self._context.four_octet_as:
+            return None
+        next_hop, link_local = split_next_hop(key[1 : 1 + key[0]])
+        if not is_host_address(next_hop):
+            return None
+        attributes = read_plain(rest, self._plain_sizes, next_hop, link_local)
+        if attributes is not None:
+            self._known.put(key, attributes)
+        return attributes
+
+    # --- the long way ----------------------------------------------------------------------
+
+    def _read_long(self, update: Update, block: bytes, body: bytes, nlri_at: int) -> None:
+        """Read any attributes, with the NLRIs at the end of ``body``, judging all errors."""
+        items, faults = walk_attributes(block)
+        reach = _take_single(items, MP_REACH_NLRI)
+        unreach = _take_single(items, MP_UNREACH_NLRI)
+        has_nlri = nlri_at < len(body)
+        nlris = _split_ipv4(body, nlri_at, len(body))
+        if unreach is not None:
+            self._read_mp_unreach(update, unreach)
+            update.faults += _check_flags(unreach)  # its routes are withdrawn either way
+            if len(block) == len(body) - 4 and not items and reach is None:
+                self._find_end_of_rib(update)
+        mp_routes = None
+        if reach is not None:
+            mp_routes = self._read_mp_reach(update, reach)
+            faults += _check_flags(reach)
+            if mp_routes is not None and not is_host_address(mp_routes.next_hop):
+                text = f"next hop {mp_routes.next_hop.hex(':')} is no host's address"
+                fault = AttrFault(Action.WITHDRAW, MP_REACH_NLRI, INVALID_NEXT_HOP, text)
+                faults.append(fault)
+            if not has_nlri:  # NEXT_HOP means nothing then (RFC 4760 section 3)
+                items = [item for item in items if item[1] != NEXT_HOP]
+        values, value_faults = read_values(items, self._context)
+        faults += value_faults
+        if has_nlri or reach is not None:
+            faults += find_missing(values, needs_next_hop=has_nlri)
+        update.faults += faults
+        self._raise_reset(faults, has_routes=has_nlri or reach is not None)
+        is_withdrawn = any(fault.action is Action.WITHDRAW for fault in update.faults)
+        raw_key = None if faults or (unreach, reach) != (None, None) else block
+        if has_nlri and self._has_ipv4:
+            if is_withdrawn:
+                update.unreach.append((_IPV4, nlris))
+            else:
+                attributes = self._intern(values, values[NEXT_HOP][1], b"", raw_key)
+                update.reach.append((_IPV4, attributes, nlris))
+        if mp_routes is not None:
+            if is_withdrawn:
+                update.unreach.append((mp_routes.family, mp_routes.nlris))
+            else:
+                self._add_mp_routes(update, values, mp_routes)
+
+    def _add_mp_routes(self, update: Update, values: Values, routes: _MpRoutes) -> None:
+        values.pop(NEXT_HOP, None)
+        if len(routes.next_hop) == 4:
+            values[NEXT_HOP] = (WELL_KNOWN, routes.next_hop)
+        attributes = self._intern(values, routes.next_hop, routes.link_local, None)
+        update.reach.append((routes.family, attributes, routes.nlris))
+
+    def _read_mp_unreach(self, update: Update, item: RawAttribute) -> None:
+        """Wire: AFI (2 octets), SAFI (1), NLRIs (RFC 4760 section 4)."""
+        value = item[2]
+        if len(value) < 3:
+            raise _mp_fault(item, f"wanted at least 3 octets, found {len(value)}")
+        mp_family = self._mp_families.get(value[:3])
+        if mp_family is None:
+            update.faults.append(_foreign_family(item))
+            return
+        try:
+            update.unreach.append((mp_family.family, mp_family.split(value, 3, len(value))))
+        except MalformedNlri as malformed:
+            raise _mp_fault(item, str(malformed)) from None
+
+    def _find_end_of_rib(self, update: Update) -> None:
+        """MP_UNREACH_NLRI alone and without NLRIs ends a family's initial routes."""
+        match update.unreach:
+            case [(family, [])]:
+                update.unreach.clear()
+                update.end_of_rib = family
+
+    def _read_mp_reach(self, update: Update, item: RawAttribute) -> _MpRoutes | None:
+        """Read MP_REACH_NLRI, None for a family that was not negotiated.
+
+        Wire: AFI (2 octets), SAFI (1), next hop length (1), next hop, reserved (1), NLRIs (RFC
+        4760 section 3).  When these cannot be told apart the session cannot go on.
+        """
+        value = item[2]
+        if len(value) < 5 or len(value) < 5 + value[3]:
+            raise _mp_fault(item, f"{len(value)} octets end before the NLRIs")
+        mp_family = self._mp_families.get(value[:3])
+        if mp_family is None:
+            update.faults.append(_foreign_family(item))
+            return None
+        hop_octets = value[3]
+        if hop_octets not in mp_family.next_hop_octets:
+            wanted = " or ".join(map(str, sorted(mp_family.next_hop_octets)))
+            raise _mp_fault(item, f"wanted {wanted} octets of next hop, found {hop_octets}")
+        try:
+            nlris = mp_family.split(value, 5 + hop_octets, len(value))
+        except MalformedNlri as malformed:
+            raise _mp_fault(item, str(malformed)) from None
+        return _MpRoutes(mp_family.family, value[4 : 4 + hop_octets], nlris)
+
+    def _raise_reset(self, faults: list[AttrFault], *, has_routes: bool) -> None:
+        """End the session when a fault cannot be confined.
+
+        Without routes there is nothing to treat as withdrawn: the error may be that they could
+        not be found (RFC 7606 section 5.2).
+        """
+        limit = Action.RESET if has_routes else Action.WITHDRAW
+        for fault in faults:
+            if fault.action >= limit:
+                raise PeerFault(UPDATE_ERROR, fault.subcode, fault.octets, str(fault))
+
+    def _intern(
+        self, values: Values, next_hop: bytes, link_local: bytes, raw_key: bytes | None
+    ) -> PathAttributes:
+        """The one object for these values; ``raw_key`` finds it again without reading."""
+        attributes = build_attributes(values, next_hop, link_local)
+        key = attributes.wire
+        if NEXT_HOP not in values:
+            hops = next_hop + link_local
+            key = bytes((len(hops),)) + hops + key
+        known = self._canonical.get(key)
+        if known is not None:
+            attributes = known
+        else:
+            self._canonical.put(key, attributes)
+        if raw_key is not None and not (self._known is self._canonical and raw_key == key):
+            self._known.put(raw_key, attributes)
+        return attributes
+
+
+def walk_attributes(block: bytes) -> tuple[list[RawAttribute], list[AttrFault]]:
+    """Take an attribute block apart; what follows an overrun is lost (RFC 7606 section 4)."""
+    items: list[RawAttribute] = []
+    at, end = 0, len(block)
+    while at < end:
+        flags = block[at]
+        start = at + (4 if flags & FLAG_EXTENDED else 3)
+        stop = start + int.from_bytes(block[at + 2 : start], "big")
+        if start > end or stop > end:
+            code = block[at + 1] if at + 1 < end else 0
+            text = f"wanted octets up to {max(start, stop)}, found {end}"
+            fault = AttrFault(Action.WITHDRAW, code, ATTRIBUTE_LENGTH_ERROR, text, block[at:])
+            return items, [fault]
+        items.append((flags, block[at + 1], block[start:stop]))
+        at = stop
+    return items, []
+
+
+def _take_single(items: list[RawAttribute], code: int) -> RawAttribute | None:
+    """Remove and return an attribute that may appear once only (RFC 7606 section 3 g)."""
+    found = [item for item in items if item[1] == code]
+    if len(found) > 1:
+        text = f"{ATTRIBUTE_TABLE[code].name} appears {len(found)} times"
+        raise PeerFault(UPDATE_ERROR, MALFORMED_ATTRIBUTE_LIST, text=text)
+    if not found:
+        return None
+    items.remove(found[0])
+    return found[0]
+
+
+def _check_flags(item: RawAttribute) -> list[AttrFault]:
+    flags, code, value = item
+    wanted = ATTRIBUTE_TABLE[code].flags
+    if flags & OPTIONAL_TRANSITIVE == wanted:
+        return []
+    text = f"wanted flags {wanted:#04x}, found {flags:#04x}"
+    octets = write_attribute(flags, code, value)
+    return [AttrFault(Action.WITHDRAW, code, ATTRIBUTE_FLAGS_ERROR, text, octets)]
+
+
+def _foreign_family(item: RawAttribute) -> AttrFault:
+    text = f"family {item[2][:3].hex()} was not negotiated"
+    return AttrFault(Action.DISCARD, item[1], OPTIONAL_ATTRIBUTE_ERROR, text)
+
+
+def _list_fault(what: str, wanted: int, found: int) -> PeerFault:
+    text = f"{what} reach to octet {wanted} of {found}"
+    return PeerFault(UPDATE_ERROR, MALFORMED_ATTRIBUTE_LIST, text=text)
+
+
+def _mp_fault(item: RawAttribute, text: str) -> PeerFault:
+    flags, code, value = item
+    data = write_attribute(flags, code, value)
+    return PeerFault(UPDATE_ERROR, OPTIONAL_ATTRIBUTE_ERROR, data, text)
+
+
+def _split_ipv4(body: bytes, at: int, end: int) -> list[bytes]:
+    """IPv4 NLRIs outside MP attributes (RFC 4271 section 6.3)."""
+    try:
+        return split_unicast(body, at, end, 32)
+    except MalformedNlri as malformed:
+        raise PeerFault(UPDATE_ERROR, INVALID_NETWORK_FIELD, text=str(malformed)) from None
+
+
+# --- writing -----------------------------------------------------------------------------------
+
+
+def write_reach(
+    context: CodecContext,
+    family: Family,
+    outgoing: bytes,
+    next_hop: bytes,
+    link_local: bytes,
+    nlris: Sequence[bytes],
+) -> list[bytes]:
+    """Whole UPDATE messages that offer routes with the same attributes.
+
+    IPv4 routes with an IPv4 next hop stand in the NLRI field; all others in MP_REACH_NLRI, which
+    comes first (RFC 7606 section 5.1).  When the attributes leave no room for a route the routes
+    are withdrawn, since the peer must not keep older ones (RFC 8654 section 4).
+
+    Args:
+        outgoing: from ``write_outgoing``.
+        next_hop: 4 or 16 octets.
+        link_local: 16 octets or ``b""``.
+    """
+    if family is _IPV4 and len(next_hop) == 4:
+        hop = b"\x40\x03\x04" + next_hop
+        path_end = _as_path_end(outgoing)
+        block = b"\0\0" + u16(len(outgoing) + 7) + outgoing[:path_end] + hop + outgoing[path_end:]
+        groups = _pack(nlris, context.max_message_octets - HEADER_OCTETS - len(block))
+        messages = [write_message(UPDATE, block + group) for group in groups]
+    else:
+        hops = next_hop + link_local
+        head = u16(family.afi) + bytes((family.safi, len(hops))) + hops + b"\0"
+        fixed = HEADER_OCTETS + 4 + 4 + len(head) + len(outgoing)
+        groups = _pack(nlris, context.max_message_octets - fixed)
+        messages = [
+            write_message(
+                UPDATE,
+                b"".join(
+                    (
+                        b"\0\0",
+                        u16(4 + len(head) + len(group) + len(outgoing)),
+                        b"\x90\x0e",
+                        u16(len(head) + len(group)),
+                        head,
+                        group,
+                        outgoing,
+                    )
+                ),
+            )
+            for group in groups
+        ]
+    return messages if messages or not nlris else write_unreach(context, family, nlris)
+
+
+def _as_path_end(outgoing: bytes) -> int:
+    """Where NEXT_HOP goes: behind ORIGIN (4 octets) and AS_PATH."""
+    if outgoing[4] & FLAG_EXTENDED:
+        return 8 + (outgoing[6] << 8 | outgoing[7])
+    return 7 + outgoing[6]
+
+
+def write_unreach(context: CodecContext, family: Family, nlris: Sequence[bytes]) -> list[bytes]:
+    """Whole UPDATE messages that withdraw routes."""
+    if family is _IPV4:
+        groups = _pack(nlris, context.max_message_octets - HEADER_OCTETS - 4)
+        return [write_message(UPDATE, u16(len(group)) + group + b"\0\0") for group in groups]
+    head = u16(family.afi) + bytes((family.safi,))
+    groups = _pack(nlris, context.max_message_octets - HEADER_OCTETS - 4 - 4 - 3)
+    return [_write_mp_unreach(head + group) for group in groups]
+
+
+def _write_mp_unreach(value: bytes) -> bytes:
+    attribute = b"\x90\x0f" + u16(len(value)) + value
+    return write_message(UPDATE, b"\0\0" + u16(len(attribute)) + attribute)
+
+
+def write_end_of_rib(family: Family) -> bytes:
+    """The whole UPDATE message that ends a family's initial routes (RFC 4724 section 2)."""
+    if family is _IPV4:
+        return write_message(UPDATE, bytes(4))
+    return _write_mp_unreach(u16(family.afi) + bytes((family.safi,)))
+
+
+def _pack(nlris: Sequence[bytes], room_octets: int) -> list[bytes]:
+    """Join NLRIs, in order, to as few strings of at most ``room_octets`` as that allows.
+
+    Empty when the longest does not fit.
+    """
+    joined = b"".join(nlris)
+    if len(joined) <= room_octets:
+        return [joined] if joined else []
+    if room_octets < max(map(len, nlris)):
+        return []
+    ends = list(accumulate(map(len, nlris)))
+    groups = []
+    at = 0
+    while at < len(joined):
+        stop = ends[bisect_right(ends, at + room_octets) - 1]
+        groups.append(joined[at:stop])
+        at = stop
+    return groups
