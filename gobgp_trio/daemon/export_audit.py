@@ -4,6 +4,7 @@ Used when what the kernel holds under our protocol number is not known: at start
 events or replies, after a link was down, and when a key we wanted is taken.
 """
 
+import time
 from collections.abc import Callable
 
 import structlog
@@ -38,12 +39,14 @@ OurRoutes = dict[tuple[int, int, Family], dict[bytes, Legs]]
 class Auditor:
     """Dumps what is ours and holds it against the planner's memory."""
 
-    def __init__(self, kernel: Kernel, planner: Planner, wall_clock_s: Callable[[], float]) -> None:
+    def __init__(
+        self, kernel: Kernel, planner: Planner, wall_clock_s: Callable[[], float] = time.time
+    ) -> None:
         self._kernel = kernel
         self._planner = planner
         self._wall_clock_s = wall_clock_s
 
-    async def clean_up(self, protocol: int) -> bool:
+    async def clean_up(self, protocol: int, *, keep_default: bool = True) -> bool:
         """Remove what an earlier run left in any table; whether default routes were kept.
 
         A default route is kept until BGP brings it again or some minutes have passed: the
@@ -58,7 +61,7 @@ class Auditor:
             doomed: dict[tuple[int, int, Legs], list[bytes]] = {}
             for route in await self._kernel.dump_routes(family, protocol=protocol):
                 metric = route.metric or 0
-                if route.nlri[0] == 0:
+                if keep_default and route.nlri[0] == 0:
                     key = TargetKey(GLOBAL_SOURCE, route.table_id, metric)
                     target = self._planner.target(key, family)
                     target.installed[route.nlri] = Installed(None, route.legs, ())

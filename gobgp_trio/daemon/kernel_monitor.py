@@ -49,6 +49,8 @@ class KernelMonitor:
         self.own_protocol = own_protocol
         self.listeners: list[KernelListener] = []
         self.errors_count = 0
+        self._waiting = trio.CancelScope()
+        self._reload_wanted = False
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> NoReturn:
         """Keep the view until cancelled; started once the first picture is complete."""
@@ -60,17 +62,25 @@ class KernelMonitor:
             events: list[KernelEvent] = []
             lost = False
             with trio.move_on_at(rescan_at_s) as waiting:
+                self._waiting = waiting
                 try:
                     events = await self.kernel.receive_events()
                 except EventsLost:
                     lost = True
             if lost:
                 log.info("netlink events were lost: reading the kernel's state again")
+            if lost or self._reload_wanted:
+                self._reload_wanted = False
                 await self._reload()
             await self._take_in(events)
             if waiting.cancelled_caught or trio.current_time() >= rescan_at_s:
                 await self.rescan()
                 rescan_at_s = trio.current_time() + RESCAN_INTERVAL_S
+
+    def reload_soon(self) -> None:
+        """Read everything again, because ``own_protocol`` has changed."""
+        self._reload_wanted = True
+        self._waiting.cancel()
 
     async def rescan(self) -> None:
         """Hold links and addresses against a dump, in case an event never came."""
