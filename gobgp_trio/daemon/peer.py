@@ -5,6 +5,7 @@
 
 from typing import Protocol
 
+from gobgp_trio.bgp.attribute_table import AttributeTable
 from gobgp_trio.bgp.session.negotiate import Negotiated
 from gobgp_trio.bgp.update import Update
 from gobgp_trio.config.schema import Neighbor
@@ -35,6 +36,10 @@ class PeerLink(Protocol):
 
 class Speaker(Protocol):
     """The tables' side of all sessions."""
+
+    @property
+    def attribute_table(self) -> AttributeTable:
+        """Where the attribute sets of all peers are interned."""
 
     def peer_up(self, neighbor: Neighbor, negotiated: Negotiated) -> PeerLink:
         """A session is established; the link that was there before has been closed."""
