@@ -158,7 +158,7 @@ def _build_keepalive(section: Section, hold_time_s: int) -> int:
 
 def _build_multihop(section: Section, *, is_ebgp: bool) -> int | None:
     if not section.get(keys.MULTIHOP):
-        if section.has(keys.MULTIHOP_TTL):
+        if section.get(keys.MULTIHOP_TTL) and not section.is_wrong(keys.MULTIHOP):
             section.refuse(keys.MULTIHOP_TTL, f"has no effect unless {keys.MULTIHOP.path} is true")
         return None
     if not is_ebgp:

@@ -133,8 +133,10 @@ def _beside_running_global(old: Config, new: Config) -> Config:
     """
     if old.global_ == new.global_:
         return new
+    if old.global_ is None:  # no BGP runs, so no neighbor can
+        return replace(new, global_=None, neighbors=old.neighbors)
     neighbors = new.neighbors
-    if old.global_ is not None and new.global_ is not None:
+    if new.global_ is not None:
         running_as, new_as = old.global_.as_, new.global_.as_
         neighbors = tuple(
             replace(n, local_as=running_as) if n.local_as == new_as else n for n in neighbors
