@@ -25,6 +25,7 @@ from gobgp_trio.types.attributes import (
     LOCAL_PREF,
     MULTI_EXIT_DISC,
     NEXT_HOP,
+    ORIGIN,
     ORIGIN_INCOMPLETE,
     ORIGINATOR_ID,
     PathAttributes,
@@ -96,33 +97,42 @@ class AttributeTable:
 
 # --- the short way for the usual shape ---------------------------------------------------------
 
-# Flags and type code to the lengths that may follow; every other attribute goes the long way.
-PlainSizes = dict[int, range]
+# Flags, type code and length, as they stand on the wire, to the type code.  An attribute whose head
+# is not here goes the long way.
+PlainHeads = dict[bytes, int]
 
-PLAIN_SIZES_EXTERNAL: PlainSizes = {
-    0x80 << 8 | MULTI_EXIT_DISC: range(4, 5),
-    0x40 << 8 | ATOMIC_AGGREGATE: range(1),
-    0xC0 << 8 | AGGREGATOR: range(8, 9),
-    0xC0 << 8 | COMMUNITIES: range(4, 256, 4),
-    0xE0 << 8 | COMMUNITIES: range(4, 256, 4),
-    0xC0 << 8 | EXTENDED_COMMUNITIES: range(8, 256, 8),
-    0xE0 << 8 | EXTENDED_COMMUNITIES: range(8, 256, 8),
-    0xC0 << 8 | LARGE_COMMUNITY: range(12, 256, 12),
-    0xE0 << 8 | LARGE_COMMUNITY: range(12, 256, 12),
+
+def _heads(flags: int, code: int, lengths: range) -> PlainHeads:
+    return {bytes((flags, code, length)): code for length in lengths}
+
+
+PLAIN_HEADS_EXTERNAL: PlainHeads = {
+    **_heads(0x80, MULTI_EXIT_DISC, range(4, 5)),
+    **_heads(0x40, ATOMIC_AGGREGATE, range(1)),
+    **_heads(0xC0, AGGREGATOR, range(8, 9)),
+    **_heads(0xC0, COMMUNITIES, range(4, 256, 4)),
+    **_heads(0xE0, COMMUNITIES, range(4, 256, 4)),
+    **_heads(0xC0, EXTENDED_COMMUNITIES, range(8, 256, 8)),
+    **_heads(0xE0, EXTENDED_COMMUNITIES, range(8, 256, 8)),
+    **_heads(0xC0, LARGE_COMMUNITY, range(12, 256, 12)),
+    **_heads(0xE0, LARGE_COMMUNITY, range(12, 256, 12)),
 }
-PLAIN_SIZES_INTERNAL: PlainSizes = PLAIN_SIZES_EXTERNAL | {
-    0x40 << 8 | LOCAL_PREF: range(4, 5),
-    0x80 << 8 | ORIGINATOR_ID: range(4, 5),
-    0x80 << 8 | CLUSTER_LIST: range(4, 256, 4),
+PLAIN_HEADS_INTERNAL: PlainHeads = {
+    **PLAIN_HEADS_EXTERNAL,
+    **_heads(0x40, LOCAL_PREF, range(4, 5)),
+    **_heads(0x80, ORIGINATOR_ID, range(4, 5)),
+    **_heads(0x80, CLUSTER_LIST, range(4, 256, 4)),
 }
 
-_ORIGIN_HEAD = b"\x40\x01\x01"
-_NEXT_HOP_HEAD = b"\x40\x03\x04"
+_ORIGINS = {bytes((0x40, ORIGIN, 1, origin)): origin for origin in range(ORIGIN_INCOMPLETE + 1)}
+_AS_PATH_HEAD = bytes((0x40, AS_PATH))
+_LONG_AS_PATH_HEAD = bytes((0x50, AS_PATH, 0))
+_NEXT_HOP_HEAD = bytes((0x40, NEXT_HOP, 4))
 _AS_0 = bytes(4)
 
 
 def read_plain(
-    block: bytes, sizes: PlainSizes, next_hop: bytes = b"", link_local: bytes = b""
+    block: bytes, heads: PlainHeads, next_hop: bytes = b"", link_local: bytes = b""
 ) -> PathAttributes | None:
     """Read an attribute block that is canonical as it stands, which nearly all are.
 
@@ -132,19 +142,17 @@ def read_plain(
     new attribute set of a full table comes through here.
 
     Args:
-        sizes: PLAIN_SIZES_INTERNAL or PLAIN_SIZES_EXTERNAL.
+        heads: PLAIN_HEADS_INTERNAL or PLAIN_HEADS_EXTERNAL.
         next_hop: of MP_REACH_NLRI, checked already; empty for a block that must have NEXT_HOP.
 
     Returns:
         None when the block is not of that shape, right or wrong.
     """
+    origin = _ORIGINS.get(block[:4])
+    if block[4:7] == _LONG_AS_PATH_HEAD:  # some speakers always give AS_PATH a long length
+        block = block[:4] + _AS_PATH_HEAD + block[7:]
     end = len(block)
-    if end < 8 or block[:3] != _ORIGIN_HEAD or block[3] > ORIGIN_INCOMPLETE:
-        return None
-    if block[4:7] == b"\x50\x02\x00":  # some speakers always give AS_PATH a long length
-        block = block[:4] + b"\x40\x02" + block[7:]
-        end -= 1
-    if block[4] != 0x40 or block[5] != AS_PATH:
+    if origin is None or end < 7 or block[4:6] != _AS_PATH_HEAD:
         return None
     size = block[6]
     at = 7 + size
@@ -165,11 +173,9 @@ def read_plain(
         at += 7
     med = local_pref = None
     last = NEXT_HOP
-    while at + 2 < end:
-        code = block[at + 1]
-        size = block[at + 2]
-        allowed = sizes.get(block[at] << 8 | code)
-        if allowed is None or size not in allowed or code <= last:
+    while at < end:
+        code = heads.get(block[at : at + 3])
+        if code is None or code <= last:
             return None
         if code == MULTI_EXIT_DISC:
             med = int.from_bytes(block[at + 3 : at + 7], "big")
@@ -178,9 +184,7 @@ def read_plain(
         elif code == AGGREGATOR and block[at + 3 : at + 7] == _AS_0:
             return None
         last = code
-        at += 3 + size
+        at += 3 + block[at + 2]
     if at != end:
         return None
-    return PathAttributes(
-        block, next_hop, link_local, block[3], local_pref, med, count, neighbor_as
-    )
+    return PathAttributes(block, next_hop, link_local, origin, local_pref, med, count, neighbor_as)

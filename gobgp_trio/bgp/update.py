@@ -28,8 +28,8 @@ from gobgp_trio.bgp.attr import (
     write_attribute,
 )
 from gobgp_trio.bgp.attribute_table import (
-    PLAIN_SIZES_EXTERNAL,
-    PLAIN_SIZES_INTERNAL,
+    PLAIN_HEADS_EXTERNAL,
+    PLAIN_HEADS_INTERNAL,
     AttributeTable,
     read_plain,
 )
@@ -121,13 +121,13 @@ def split_next_hop(field: bytes) -> tuple[bytes, bytes]:
 class UpdateDecoder:
     """Reads the UPDATEs of one session."""
 
-    __slots__ = ("_canonical", "_context", "_has_ipv4", "_known", "_mp_families", "_plain_sizes")
+    __slots__ = ("_canonical", "_context", "_has_ipv4", "_known", "_mp_families", "_plain_heads")
 
     def __init__(self, context: CodecContext, table: AttributeTable) -> None:
         self._context = context
         self._known = table.kind(four_octet_as=context.four_octet_as, is_ebgp=context.is_ebgp)
         self._canonical = table.kind(four_octet_as=True, is_ebgp=context.is_ebgp)
-        self._plain_sizes = PLAIN_SIZES_EXTERNAL if context.is_ebgp else PLAIN_SIZES_INTERNAL
+        self._plain_heads = PLAIN_HEADS_EXTERNAL if context.is_ebgp else PLAIN_HEADS_INTERNAL
         self._has_ipv4 = _IPV4 in context.families
         self._mp_families = {
             u16(family.afi) + bytes((family.safi,)): _MpFamily(family, context)
@@ -162,7 +162,7 @@ class UpdateDecoder:
             if self._has_ipv4:
                 attributes = self._known.get(block)
                 if attributes is None and self._context.four_octet_as:
-                    attributes = read_plain(block, self._plain_sizes)
+                    attributes = read_plain(block, self._plain_heads)
                     if attributes is not None:
                         self._known.put(block, attributes)
                 if attributes is not None:
@@ -183,24 +183,26 @@ class UpdateDecoder:
     # --- the short way ---------------------------------------------------------------------
 
     def _read_mp_short(self, update: Update, block: bytes) -> bool:
-        """Routes in MP_REACH_NLRI with usual attributes; False when it is anything else."""
-        at, end = 0, len(block)
-        start = stop = value_at = 0
-        while at + 4 <= end:
-            flags, code = block[at], block[at + 1]
-            if flags & FLAG_EXTENDED:
-                after = at + 4 + (block[at + 2] << 8 | block[at + 3])
-            else:
-                after = at + 3 + block[at + 2]
-            if code == MP_REACH_NLRI:
-                if value_at or flags & ~FLAG_EXTENDED != FLAG_OPTIONAL:
-                    return False
-                start, stop = at, after
-                value_at = at + 4 if flags & FLAG_EXTENDED else at + 3
-            elif code == MP_UNREACH_NLRI:
+        """Routes in MP_REACH_NLRI with usual attributes; False when it is anything else.
+
+        Attributes around it are judged as one block: known, or of usual shape, which a second
+        MP attribute or an overrun is not.
+        """
+        start, end = 0, len(block)
+        while True:
+            if start + 4 > end:
                 return False
-            at = after
-        if at != end or stop - value_at < 5:
+            flags = block[start]
+            if flags & FLAG_EXTENDED:
+                value_at = start + 4
+                stop = value_at + (block[start + 2] << 8 | block[start + 3])
+            else:
+                value_at = start + 3
+                stop = value_at + block[start + 2]
+            if block[start + 1] == MP_REACH_NLRI:
+                break
+            start = stop
+        if flags & ~FLAG_EXTENDED != FLAG_OPTIONAL or stop > end or stop - value_at < 5:
             return False
         mp_family = self._mp_families.get(block[value_at : value_at + 3])
         hop_octets = block[value_at + 3]
@@ -228,7 +230,7 @@ class UpdateDecoder:
         next_hop, link_local = split_next_hop(key[1 : 1 + key[0]])
         if not is_host_address(next_hop):
             return None
-        attributes = read_plain(rest, self._plain_sizes, next_hop, link_local)
+        attributes = read_plain(rest, self._plain_heads, next_hop, link_local)
         if attributes is not None:
             self._known.put(key, attributes)
         return attributes
