@@ -13,7 +13,7 @@ from gobgp_trio.rib.decision import Decision
 from gobgp_trio.rib.table import SLICE_ROUTES, Table
 from gobgp_trio.types.attributes import PathAttributes
 from gobgp_trio.types.family import Family
-from gobgp_trio.types.path import BestChanges, Source
+from gobgp_trio.types.path import BestChanges, Path, Source
 
 # Called with the family and its changes after the table has them; the dictionary is shared by all
 # consumers: copy from it, never change or keep it.
@@ -90,6 +90,11 @@ class Rib:
             KeyError: the source is not known (any more), or there is no table of this family.
         """
         return self._adj_ins[source][family]
+
+    def iterate_best(self, family: Family) -> Iterator[list[tuple[bytes, Path]]]:
+        """The best path of every prefix in slices, while the table changes (``iterate_slices``)."""
+        for entries in iterate_slices(self.tables[family].routes):
+            yield [(nlri, held[0] if isinstance(held, tuple) else held) for nlri, held in entries]
 
     def apply(self, source: Source, updates: Iterable[RouteUpdate], now_s: float) -> None:
         """Take in a buffer's worth of UPDATEs from one source.

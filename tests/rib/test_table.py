@@ -329,6 +329,17 @@ def test_slices_of_a_table_take_what_changes_meanwhile() -> None:
     assert list(slices) == [[(b"\5", 50), (b"\6", 6)], [(b"\7", 7)]]
 
 
+def test_best_paths_in_slices(rib: Rib, peer: Source, other: Source) -> None:
+    nets = make_nets(2001)
+    rib.announce(peer, IPV4, make_attributes(), nets, now_s=1.0)
+    rib.announce(other, IPV4, make_attributes(200), nets[:1], now_s=1.0)
+    slices = list(rib.iterate_best(IPV4))
+
+    assert [len(entries) for entries in slices] == [2000, 1]
+    assert slices[0][0] == (nets[0], rib.tables[IPV4].find(nets[0])[0])
+    assert [path.source for _, path in slices[0][:2] + slices[1]] == [other, peer, peer]
+
+
 # --- against a naive model: every path there is, and the best by sorting them all ---
 
 PEERS = 3
