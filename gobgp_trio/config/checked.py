@@ -31,11 +31,12 @@ class _Table:
             if isinstance(child, Key):
                 yield prefix + name
             elif isinstance(child, _Table):
-                yield from child.allowed_keys(f"{prefix}{name}.")
+                mark = "[]" if child.is_array else ""
+                yield from child.allowed_keys(f"{prefix}{name}{mark}.")
 
     def allowed_names(self) -> list[str]:
         """The names that can stand directly in this table, in the order of the alphabet."""
-        return sorted({key.partition(".")[0] for key in self.allowed_keys()})
+        return sorted({key.partition(".")[0].removesuffix("[]") for key in self.allowed_keys()})
 
 
 def _build_tree() -> _Table:
