@@ -13,6 +13,7 @@ import math
 from gobgp_trio.types.path import BestChanges, Path
 
 TICK_S = 0.01
+ROUNDING = 1e-6  # ticks; binary fractions must not push a due time into the next tick
 LEAST_CAP_S = 2.0
 
 
@@ -73,7 +74,8 @@ class Dampener:
     def pop_due(self, now_s: float) -> dict[bytes, Path]:
         """Everything whose wait is over."""
         due: dict[bytes, Path] = {}
-        while self._due_ticks and self._due_ticks[0] * TICK_S <= now_s:
+        now_ticks = now_s / TICK_S + ROUNDING
+        while self._due_ticks and self._due_ticks[0] <= now_ticks:
             bucket = self._buckets.pop(heapq.heappop(self._due_ticks))
             for nlri in bucket.changes:
                 del self._where[nlri]
@@ -91,7 +93,7 @@ class Dampener:
         self._first_s.clear()
 
     def _bucket(self, due_s: float, first_s: float) -> _Bucket:
-        tick = math.ceil(due_s / TICK_S)
+        tick = math.ceil(due_s / TICK_S - ROUNDING)
         bucket = self._buckets.get(tick)
         if bucket is None:
             bucket = self._buckets[tick] = _Bucket(first_s)
