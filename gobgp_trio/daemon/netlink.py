@@ -1,26 +1,72 @@
 """The kernel's routing tables for the tasks of the daemon: dump, write, listen.
 
 Why it exists: importer, resolver and exporter code against ``Kernel``.  ``NetlinkKernel`` is the
-one implementation; unit tests run it on a fake kernel's sockets instead of real ones.
+one implementation; unit tests run it on a fake kernel's ports instead of real sockets.
+
+Rules: a dump has a socket of its own, so that a cancelled one leaves nothing behind and two may
+run at a time.  Writes go through one socket, hundreds of messages a send, in a worker thread that
+is free of the interpreter lock while the kernel works; errors are found by sequence number.  A
+lost reply is never guessed at: ``OutcomeUnknown``.
 """
 
-from collections.abc import Sequence
-from typing import Protocol
+import errno
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from typing import Protocol, TypeVar
 
-from gobgp_trio.rtnl.address import Address
-from gobgp_trio.rtnl.event import KernelEvent
-from gobgp_trio.rtnl.link import Link
-from gobgp_trio.rtnl.route import KernelRoute
+import trio
+
+from gobgp_trio.daemon.netlink_port import (
+    NetlinkPort,
+    open_monitor_port,
+    open_request_port,
+    open_write_port,
+)
+from gobgp_trio.daemon.netlink_writer import (
+    OutcomeUnknown,
+    Refusal,
+    Send,
+    pack_sends,
+    read_failures,
+    run_sends,
+)
+from gobgp_trio.rtnl.address import RTM_NEWADDR, Address, read_address, write_address_dump
+from gobgp_trio.rtnl.event import KernelEvent, read_events
+from gobgp_trio.rtnl.link import RTM_NEWLINK, Link, read_link, write_link_dump
+from gobgp_trio.rtnl.nlmsg import (
+    NLM_F_DUMP_INTR,
+    NLMSG_DONE,
+    NLMSG_ERROR,
+    KernelRefused,
+    Message,
+    read_done,
+    read_error,
+    read_messages,
+)
+from gobgp_trio.rtnl.route import RTM_NEWROUTE, KernelRoute, read_route, write_route_dump
 from gobgp_trio.rtnl.route_batch import RouteFailure, RouteWrite
 from gobgp_trio.types.family import Family
 
+DUMP_SEQ = 1  # a dump has its socket to itself
+REPLY_TIMEOUT_S = 30.0
+# Links and addresses that change under a dump make it start over; more often than this is trouble.
+DUMP_ATTEMPTS = 5
+# What one worker thread call carries out: a hop costs about 100 µs, this many sends 8 ms.
+SENDS_PER_HOP = 8
+# What receive_events returns at a time, so that a flood of events leaves the other tasks air.
+DATAGRAMS_PER_BATCH = 256
 
-class OutcomeUnknown(Exception):
-    """Replies were lost or never came: what the kernel holds is known again after a dump."""
+T = TypeVar("T")
+RunHop = Callable[[NetlinkPort, Sequence[Send]], Awaitable[list[Refusal]]]
 
 
 class EventsLost(Exception):
     """The kernel dropped events (ENOBUFS): dump, and compare with what is known."""
+
+
+class DumpInterrupted(OutcomeUnknown):
+    """What was dumped changed meanwhile, as often as we tried."""
 
 
 class Kernel(Protocol):
@@ -54,6 +100,7 @@ class Kernel(Protocol):
         """Carry out the writes in order; the routes that the kernel refused come back.
 
         Raises:
+            KernelRefused: EPERM, we may write no route at all.
             OutcomeUnknown: some may be done and some not.  Cancelled, the same holds.
         """
 
@@ -63,3 +110,174 @@ class Kernel(Protocol):
         Raises:
             EventsLost: some did not fit the buffer.
         """
+
+
+async def run_hop_in_thread(port: NetlinkPort, sends: Sequence[Send]) -> list[Refusal]:
+    """Carry out some sends in a worker thread, to the end even when cancelled."""
+    return await trio.to_thread.run_sync(run_sends, port, sends)
+
+
+class NetlinkKernel:
+    """``Kernel`` over netlink ports; made by ``open_kernel``."""
+
+    def __init__(
+        self,
+        *,
+        open_request: Callable[[], NetlinkPort],
+        writer: NetlinkPort,
+        monitor: NetlinkPort,
+        run_hop: RunHop = run_hop_in_thread,
+    ) -> None:
+        self._open_request = open_request
+        self._writer = writer
+        self._monitor = monitor
+        self._run_hop = run_hop
+        self._write_lock = trio.Lock()
+
+    async def dump_links(self) -> list[Link]:
+        return await self._dump_consistent(
+            write_link_dump(DUMP_SEQ), "RTM_GETLINK", RTM_NEWLINK, read_link
+        )
+
+    async def dump_addresses(self) -> list[Address]:
+        return await self._dump_consistent(
+            write_address_dump(DUMP_SEQ), "RTM_GETADDR", RTM_NEWADDR, read_address
+        )
+
+    async def dump_routes(
+        self,
+        family: Family,
+        *,
+        table_id: int | None = None,
+        protocol: int | None = None,
+        skip_protocol: int | None = None,
+    ) -> list[KernelRoute]:
+        request = write_route_dump(DUMP_SEQ, family, table_id, protocol)
+        routes, _ = await self._dump(
+            request, "RTM_GETROUTE", RTM_NEWROUTE, read_route, skip_protocol
+        )
+        return routes
+
+    async def _dump_consistent(
+        self, request: bytes, name: str, kind: int, read: Callable[[bytes], T | None]
+    ) -> list[T]:
+        """A dump without NLM_F_DUMP_INTR: the kernel sets it for links and addresses."""
+        for _ in range(DUMP_ATTEMPTS):
+            values, interrupted = await self._dump(request, name, kind, read)
+            if not interrupted:
+                return values
+        raise DumpInterrupted(f"{name}: changed under {DUMP_ATTEMPTS} dumps")
+
+    async def _dump(
+        self,
+        request: bytes,
+        name: str,
+        kind: int,
+        read: Callable[[bytes], T | None],
+        skip_protocol: int | None = None,
+    ) -> tuple[list[T], bool]:
+        """Send a dump request and read to its end: the values, and whether it was interrupted."""
+        values: list[T] = []
+        interrupted = False
+        port = self._open_request()
+        try:
+            port.send(request)
+            while True:
+                datagram = await _receive_reply(port, name)
+                for message in read_messages(datagram, skip_route_protocol=skip_protocol):
+                    interrupted |= bool(message.flags & NLM_F_DUMP_INTR)
+                    if message.type == kind:
+                        value = read(message.body)
+                        if value is not None:
+                            values.append(value)
+                    elif message.type in (NLMSG_DONE, NLMSG_ERROR):
+                        _check_end_of_dump(message, name)
+                        return values, interrupted
+                await trio.lowlevel.checkpoint()
+        except OSError as loss:
+            raise OutcomeUnknown(f"{name}: {loss.strerror}") from None
+        finally:
+            port.close()
+
+    async def write(self, writes: Sequence[RouteWrite]) -> list[RouteFailure]:
+        refusals: list[Refusal] = []
+        async with self._write_lock:
+            sends = pack_sends(writes)
+            while hop := list(islice(sends, SENDS_PER_HOP)):
+                refusals += await self._run_hop(self._writer, hop)
+                _check_permission(refusals)
+        return read_failures(refusals)
+
+    async def receive_events(self) -> list[KernelEvent]:
+        events: list[KernelEvent] = []
+        while not events:
+            await self._monitor.wait_readable()
+            try:
+                for _ in range(DATAGRAMS_PER_BATCH):
+                    events += read_events(self._monitor.receive_nowait())
+            except BlockingIOError:
+                continue
+            except OSError as loss:
+                raise EventsLost(f"netlink events: {loss.strerror}") from None
+        return events
+
+    def close(self) -> None:
+        """Give the sockets back."""
+        self._writer.close()
+        self._monitor.close()
+
+
+async def _receive_reply(port: NetlinkPort, name: str) -> bytes:
+    """The next datagram of a dump.
+
+    Raises:
+        OutcomeUnknown: none came in time.
+        OSError: some were dropped.
+    """
+    while True:
+        try:
+            return port.receive_nowait()
+        except BlockingIOError:
+            pass  # the usual case is that it is there: the kernel answers inside send
+        with trio.move_on_after(REPLY_TIMEOUT_S) as waiting:
+            await port.wait_readable()
+        if waiting.cancelled_caught:
+            raise OutcomeUnknown(f"{name}: no reply within {REPLY_TIMEOUT_S:g} s")
+
+
+def _check_end_of_dump(message: Message, name: str) -> None:
+    """Raise KernelRefused unless the dump went well; ENOENT means that there is no such table."""
+    read = read_done if message.type == NLMSG_DONE else read_error
+    refusal, ext_ack = read(message)
+    if refusal not in (0, errno.ENOENT):
+        raise KernelRefused(refusal, name, ext_ack)
+
+
+def _check_permission(refusals: Sequence[Refusal]) -> None:
+    """Raise KernelRefused when we may write no route at all: that is no single route's fault."""
+    for refusal in refusals:
+        if refusal.errno == errno.EPERM:
+            raise KernelRefused(errno.EPERM, "write of routes", refusal.ext_ack)
+
+
+@contextmanager
+def open_kernel() -> Iterator[NetlinkKernel]:
+    """The kernel of the calling thread's network namespace; events are heard from here on.
+
+    Raises:
+        KernelRefused: it gives out no netlink socket.
+    """
+    writer = open_write_port()
+    try:
+        kernel = NetlinkKernel(
+            open_request=open_request_port,
+            writer=writer,
+            monitor=open_monitor_port(writer.port_id),
+        )
+    except KernelRefused:
+        writer.close()
+        raise
+    try:
+        yield kernel
+    finally:
+        kernel.close()

@@ -80,9 +80,14 @@ class RouteTemplate:
     metric: int
     protocol: int
     legs: tuple[Leg, ...]
-    _frames: dict[RouteAction, list[Frame]] = field(
+    _frames: dict[RouteAction, "_Frames"] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+
+    @property
+    def message_octets_limit(self) -> int:
+        """No message of this template is longer: header and attributes 96, a leg 32 at the most."""
+        return 96 + 32 * len(self.legs)
 
     def add(self, nlris: Sequence[bytes], first_seq: int) -> bytes:
         """Messages that create these routes, and fail with EEXIST where the key is taken."""
@@ -103,10 +108,10 @@ class RouteTemplate:
         """
         frames = self._frames.get(action)
         if frames is None:
-            frames = self._frames[action] = self._build_frames(action)
+            frames = self._frames[action] = _Frames(self, action)
         count = len(nlris)
         seqs = struct.pack(f"={count}I", *range(first_seq, first_seq + count))
-        pieces = []
+        pieces: list[bytes] = []
         append = pieces.append
         at = 0
         for nlri in nlris:
@@ -115,11 +120,8 @@ class RouteTemplate:
             at += 4
         return b"".join(pieces)
 
-    def _build_frames(self, action: RouteAction) -> list[Frame]:
-        """The frame per prefix length, 0 to 32 or 128."""
-        return [self._build_frame(action, bits) for bits in range(self.family.address_bits + 1)]
-
-    def _build_frame(self, action: RouteAction, bits: int) -> Frame:
+    def build_frame(self, action: RouteAction, bits: int) -> Frame:
+        """All of a message but its sequence number and the octets of its NLRI."""
         kind, flags = _MESSAGE[action]
         scope, route_type = RT_SCOPE_UNIVERSE, RTN_UNICAST
         legs = self._write_legs()
@@ -165,6 +167,19 @@ class RouteTemplate:
             if leg.interface_index:
                 octets += write_u32_attribute(RTA_OIF, leg.interface_index)
         return octets
+
+
+class _Frames(dict[int, Frame]):
+    """The frames of one template and action by prefix length, each built when first wanted."""
+
+    def __init__(self, template: RouteTemplate, action: RouteAction) -> None:
+        super().__init__()
+        self._template = template
+        self._action = action
+
+    def __missing__(self, bits: int) -> Frame:
+        frame = self[bits] = self._template.build_frame(self._action, bits)
+        return frame
 
 
 @dataclass(frozen=True, slots=True)
