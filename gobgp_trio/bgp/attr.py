@@ -210,8 +210,7 @@ def _read_unknown(values: Values, item: RawAttribute) -> AttrFault | None:
 
 
 def _fault(action: Action, item: RawAttribute, subcode: int, text: str) -> AttrFault:
-    flags, code, value = item
-    return AttrFault(action, code, subcode, text, write_attribute(flags, code, value))
+    return AttrFault(action, item[1], subcode, text, write_attribute(*item))
 
 
 def find_missing(values: Values, *, needs_next_hop: bool) -> list[AttrFault]:

@@ -10,12 +10,10 @@ Rules: ``unreach`` is to be applied before ``reach``, so that a prefix in both i
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import accumulate
 
 from gobgp_trio.bgp.attr import (
-    ATTRIBUTE_TABLE,
-    OPTIONAL_TRANSITIVE,
     WELL_KNOWN,
     Action,
     AttrFault,
@@ -25,7 +23,6 @@ from gobgp_trio.bgp.attr import (
     find_missing,
     is_host_address,
     read_values,
-    write_attribute,
 )
 from gobgp_trio.bgp.attribute_table import (
     PLAIN_HEADS_EXTERNAL,
@@ -35,16 +32,21 @@ from gobgp_trio.bgp.attribute_table import (
 )
 from gobgp_trio.bgp.context import CodecContext
 from gobgp_trio.bgp.error_codes import (
-    ATTRIBUTE_FLAGS_ERROR,
-    ATTRIBUTE_LENGTH_ERROR,
     INVALID_NETWORK_FIELD,
-    INVALID_NEXT_HOP,
     MALFORMED_ATTRIBUTE_LIST,
-    OPTIONAL_ATTRIBUTE_ERROR,
     UPDATE_ERROR,
 )
 from gobgp_trio.bgp.message import HEADER_OCTETS, UPDATE, write_message
-from gobgp_trio.bgp.nlri import NLRI_TABLE, MalformedNlri, split_unicast
+from gobgp_trio.bgp.multiprotocol import (
+    MpRoutes,
+    make_mp_families,
+    read_mp_reach,
+    read_mp_unreach,
+    split_next_hop,
+    take_single,
+    walk_attributes,
+)
+from gobgp_trio.bgp.nlri import MalformedNlri, split_unicast
 from gobgp_trio.bgp.wire import PeerFault, u16
 from gobgp_trio.types.attributes import (
     FLAG_EXTENDED,
@@ -55,7 +57,6 @@ from gobgp_trio.types.attributes import (
     PathAttributes,
 )
 from gobgp_trio.types.family import Family
-from gobgp_trio.types.prefix import is_link_local
 
 _IPV4 = Family.IPV4_UNICAST
 
@@ -79,45 +80,6 @@ class Update:
         self.faults: list[AttrFault] = []
 
 
-class _MpFamily:
-    """How a negotiated family is read from MP_REACH_NLRI and MP_UNREACH_NLRI."""
-
-    __slots__ = ("family", "next_hop_octets", "split")
-
-    def __init__(self, family: Family, context: CodecContext) -> None:
-        row = NLRI_TABLE[family]
-        self.family = family
-        self.split: Callable[[bytes, int, int], list[bytes]] = row.split
-        self.next_hop_octets = row.next_hop_octets
-        if family in context.extended_next_hop:
-            self.next_hop_octets |= {16, 32}
-
-
-class _MpRoutes:
-    """MP_REACH_NLRI taken apart."""
-
-    __slots__ = ("family", "link_local", "next_hop", "nlris")
-
-    def __init__(self, family: Family, field: bytes, nlris: list[bytes]) -> None:
-        self.family = family
-        self.next_hop, self.link_local = split_next_hop(field)
-        self.nlris = nlris
-
-
-def split_next_hop(field: bytes) -> tuple[bytes, bytes]:
-    """Global and link-local address of a next hop field of 4, 16 or 32 octets (RFC 2545).
-
-    Speakers without a global address send zeros, or nothing, in its place: then the link-local
-    address is the next hop.  A second address that is not link-local means nothing.
-    """
-    next_hop, link_local = field[:16], field[16:]
-    if link_local and not is_link_local(link_local):
-        return next_hop, b""
-    if link_local and next_hop == bytes(16):
-        return link_local, link_local
-    return next_hop, link_local
-
-
 class UpdateDecoder:
     """Reads the UPDATEs of one session."""
 
@@ -129,10 +91,7 @@ class UpdateDecoder:
         self._canonical = table.kind(four_octet_as=True, is_ebgp=context.is_ebgp)
         self._plain_heads = PLAIN_HEADS_EXTERNAL if context.is_ebgp else PLAIN_HEADS_INTERNAL
         self._has_ipv4 = _IPV4 in context.families
-        self._mp_families = {
-            u16(family.afi) + bytes((family.safi,)): _MpFamily(family, context)
-            for family in context.families
-        }
+        self._mp_families = make_mp_families(context)
 
     def read(self, body: bytes) -> Update:
         """Read an UPDATE's body.
@@ -240,38 +199,34 @@ class UpdateDecoder:
     def _read_long(self, update: Update, block: bytes, body: bytes, nlri_at: int) -> None:
         """Read any attributes, with the NLRIs at the end of ``body``, judging all errors."""
         items, faults = walk_attributes(block)
-        reach = _take_single(items, MP_REACH_NLRI)
-        unreach = _take_single(items, MP_UNREACH_NLRI)
+        reach = take_single(items, MP_REACH_NLRI)
+        unreach = take_single(items, MP_UNREACH_NLRI)
         has_nlri = nlri_at < len(body)
         nlris = _split_ipv4(body, nlri_at, len(body))
         if unreach is not None:
-            self._read_mp_unreach(update, unreach)
-            update.faults += _check_flags(unreach)  # its routes are withdrawn either way
-            if len(block) == len(body) - 4 and not items and reach is None:
-                self._find_end_of_rib(update)
+            is_alone = not items and reach is None and len(block) == len(body) - 4
+            self._add_mp_unreach(update, unreach, is_alone=is_alone)
         mp_routes = None
         if reach is not None:
-            mp_routes = self._read_mp_reach(update, reach)
-            faults += _check_flags(reach)
-            if mp_routes is not None and not is_host_address(mp_routes.next_hop):
-                text = f"next hop {mp_routes.next_hop.hex(':')} is no host's address"
-                fault = AttrFault(Action.WITHDRAW, MP_REACH_NLRI, INVALID_NEXT_HOP, text)
-                faults.append(fault)
+            mp_routes, reach_faults = read_mp_reach(reach, self._mp_families)
+            faults += reach_faults
             if not has_nlri:  # NEXT_HOP means nothing then (RFC 4760 section 3)
                 items = [item for item in items if item[1] != NEXT_HOP]
         values, value_faults = read_values(items, self._context)
         faults += value_faults
         if has_nlri or reach is not None:
             faults += find_missing(values, needs_next_hop=has_nlri)
+        _raise_reset(faults, has_routes=has_nlri or reach is not None)
         update.faults += faults
-        self._raise_reset(faults, has_routes=has_nlri or reach is not None)
         is_withdrawn = any(fault.action is Action.WITHDRAW for fault in update.faults)
-        raw_key = None if faults or (unreach, reach) != (None, None) else block
         if has_nlri and self._has_ipv4:
             if is_withdrawn:
                 update.unreach.append((_IPV4, nlris))
             else:
-                attributes = self._intern(values, values[NEXT_HOP][1], b"", raw_key)
+                is_whole = not faults and unreach is None and reach is None
+                attributes = self._intern(
+                    values, values[NEXT_HOP][1], b"", block if is_whole else None
+                )
                 update.reach.append((_IPV4, attributes, nlris))
         if mp_routes is not None:
             if is_withdrawn:
@@ -279,67 +234,23 @@ class UpdateDecoder:
             else:
                 self._add_mp_routes(update, values, mp_routes)
 
-    def _add_mp_routes(self, update: Update, values: Values, routes: _MpRoutes) -> None:
+    def _add_mp_unreach(self, update: Update, item: RawAttribute, *, is_alone: bool) -> None:
+        """What MP_UNREACH_NLRI withdraws; alone and without NLRIs it is an End-of-RIB."""
+        withdrawn, faults = read_mp_unreach(item, self._mp_families)
+        update.faults += faults  # never a reset: its routes are withdrawn either way
+        if withdrawn is not None:
+            family, nlris = withdrawn
+            if is_alone and not nlris:
+                update.end_of_rib = family
+            else:
+                update.unreach.append(withdrawn)
+
+    def _add_mp_routes(self, update: Update, values: Values, routes: MpRoutes) -> None:
         values.pop(NEXT_HOP, None)
         if len(routes.next_hop) == 4:
             values[NEXT_HOP] = (WELL_KNOWN, routes.next_hop)
         attributes = self._intern(values, routes.next_hop, routes.link_local, None)
         update.reach.append((routes.family, attributes, routes.nlris))
-
-    def _read_mp_unreach(self, update: Update, item: RawAttribute) -> None:
-        """Wire: AFI (2 octets), SAFI (1), NLRIs (RFC 4760 section 4)."""
-        value = item[2]
-        if len(value) < 3:
-            raise _mp_fault(item, f"wanted at least 3 octets, found {len(value)}")
-        mp_family = self._mp_families.get(value[:3])
-        if mp_family is None:
-            update.faults.append(_foreign_family(item))
-            return
-        try:
-            update.unreach.append((mp_family.family, mp_family.split(value, 3, len(value))))
-        except MalformedNlri as malformed:
-            raise _mp_fault(item, str(malformed)) from None
-
-    def _find_end_of_rib(self, update: Update) -> None:
-        """MP_UNREACH_NLRI alone and without NLRIs ends a family's initial routes."""
-        match update.unreach:
-            case [(family, [])]:
-                update.unreach.clear()
-                update.end_of_rib = family
-
-    def _read_mp_reach(self, update: Update, item: RawAttribute) -> _MpRoutes | None:
-        """Read MP_REACH_NLRI, None for a family that was not negotiated.
-
-        Wire: AFI (2 octets), SAFI (1), next hop length (1), next hop, reserved (1), NLRIs (RFC
-        4760 section 3).  When these cannot be told apart the session cannot go on.
-        """
-        value = item[2]
-        if len(value) < 5 or len(value) < 5 + value[3]:
-            raise _mp_fault(item, f"{len(value)} octets end before the NLRIs")
-        mp_family = self._mp_families.get(value[:3])
-        if mp_family is None:
-            update.faults.append(_foreign_family(item))
-            return None
-        hop_octets = value[3]
-        if hop_octets not in mp_family.next_hop_octets:
-            wanted = " or ".join(map(str, sorted(mp_family.next_hop_octets)))
-            raise _mp_fault(item, f"wanted {wanted} octets of next hop, found {hop_octets}")
-        try:
-            nlris = mp_family.split(value, 5 + hop_octets, len(value))
-        except MalformedNlri as malformed:
-            raise _mp_fault(item, str(malformed)) from None
-        return _MpRoutes(mp_family.family, value[4 : 4 + hop_octets], nlris)
-
-    def _raise_reset(self, faults: list[AttrFault], *, has_routes: bool) -> None:
-        """End the session when a fault cannot be confined.
-
-        Without routes there is nothing to treat as withdrawn: the error may be that they could
-        not be found (RFC 7606 section 5.2).
-        """
-        limit = Action.RESET if has_routes else Action.WITHDRAW
-        for fault in faults:
-            if fault.action >= limit:
-                raise PeerFault(UPDATE_ERROR, fault.subcode, fault.octets, str(fault))
 
     def _intern(
         self, values: Values, next_hop: bytes, link_local: bytes, raw_key: bytes | None
@@ -360,60 +271,21 @@ class UpdateDecoder:
         return attributes
 
 
-def walk_attributes(block: bytes) -> tuple[list[RawAttribute], list[AttrFault]]:
-    """Take an attribute block apart; what follows an overrun is lost (RFC 7606 section 4)."""
-    items: list[RawAttribute] = []
-    at, end = 0, len(block)
-    while at < end:
-        flags = block[at]
-        start = at + (4 if flags & FLAG_EXTENDED else 3)
-        stop = start + int.from_bytes(block[at + 2 : start], "big")
-        if start > end or stop > end:
-            code = block[at + 1] if at + 1 < end else 0
-            text = f"wanted octets up to {max(start, stop)}, found {end}"
-            fault = AttrFault(Action.WITHDRAW, code, ATTRIBUTE_LENGTH_ERROR, text, block[at:])
-            return items, [fault]
-        items.append((flags, block[at + 1], block[start:stop]))
-        at = stop
-    return items, []
+def _raise_reset(faults: list[AttrFault], *, has_routes: bool) -> None:
+    """End the session when a fault cannot be confined.
 
-
-def _take_single(items: list[RawAttribute], code: int) -> RawAttribute | None:
-    """Remove and return an attribute that may appear once only (RFC 7606 section 3 g)."""
-    found = [item for item in items if item[1] == code]
-    if len(found) > 1:
-        text = f"{ATTRIBUTE_TABLE[code].name} appears {len(found)} times"
-        raise PeerFault(UPDATE_ERROR, MALFORMED_ATTRIBUTE_LIST, text=text)
-    if not found:
-        return None
-    items.remove(found[0])
-    return found[0]
-
-
-def _check_flags(item: RawAttribute) -> list[AttrFault]:
-    flags, code, value = item
-    wanted = ATTRIBUTE_TABLE[code].flags
-    if flags & OPTIONAL_TRANSITIVE == wanted:
-        return []
-    text = f"wanted flags {wanted:#04x}, found {flags:#04x}"
-    octets = write_attribute(flags, code, value)
-    return [AttrFault(Action.WITHDRAW, code, ATTRIBUTE_FLAGS_ERROR, text, octets)]
-
-
-def _foreign_family(item: RawAttribute) -> AttrFault:
-    text = f"family {item[2][:3].hex()} was not negotiated"
-    return AttrFault(Action.DISCARD, item[1], OPTIONAL_ATTRIBUTE_ERROR, text)
+    Without routes there is nothing to treat as withdrawn: the error may be that they could not be
+    found (RFC 7606 section 5.2).
+    """
+    limit = Action.RESET if has_routes else Action.WITHDRAW
+    for fault in faults:
+        if fault.action >= limit:
+            raise PeerFault(UPDATE_ERROR, fault.subcode, fault.octets, str(fault))
 
 
 def _list_fault(what: str, wanted: int, found: int) -> PeerFault:
     text = f"{what} reach to octet {wanted} of {found}"
     return PeerFault(UPDATE_ERROR, MALFORMED_ATTRIBUTE_LIST, text=text)
-
-
-def _mp_fault(item: RawAttribute, text: str) -> PeerFault:
-    flags, code, value = item
-    data = write_attribute(flags, code, value)
-    return PeerFault(UPDATE_ERROR, OPTIONAL_ATTRIBUTE_ERROR, data, text)
 
 
 def _split_ipv4(body: bytes, at: int, end: int) -> list[bytes]:
