@@ -138,7 +138,7 @@ def _build_local_address(section: Section, neighbor_address: str) -> str:
             keys.LOCAL_ADDRESS,
             f"wanted an IPv{neighbor.version} address as that of the neighbor, found {text}",
         )
-    if address.is_multicast:
+    elif address.is_multicast:
         section.refuse(keys.LOCAL_ADDRESS, f"wanted an address of this host, found {text}")
     return "" if address.is_unspecified else text
 

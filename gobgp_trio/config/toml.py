@@ -28,6 +28,9 @@ class Loaded:
 def load_config(path: str | Path) -> Loaded:
     """Read and check a configuration file (UTF-8; a byte order mark is skipped).
 
+    Reads the disk and takes a second or two for a thousand neighbors, so a running daemon calls
+    it in a worker thread.
+
     Raises:
         ConfigError: the file cannot be read or used; all problems of it.
     """

@@ -76,6 +76,24 @@ REFUSALS = [
         'wanted an IPv4 or IPv6 address, found the string "localhost"',
     ),
     refusal(
+        GLOBAL + 'local-address-list = ["::1", "0::1"]',
+        4,
+        "global.config.local-address-list",
+        "wanted different addresses, found one twice",
+    ),
+    refusal(
+        GLOBAL + NEIGHBOR + 'transport.config.local-address = "224.0.0.5"',
+        6,
+        "neighbors[].transport.config.local-address",
+        "wanted an address of this host, found 224.0.0.5",
+    ),
+    refusal(
+        GLOBAL + NEIGHBOR + "timers.config.connect-retry = true",
+        6,
+        "neighbors[].timers.config.connect-retry",
+        "wanted whole seconds from 1 to 65535, found true",
+    ),
+    refusal(
         GLOBAL + "port = true",
         4,
         "global.config.port",

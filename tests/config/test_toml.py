@@ -103,6 +103,19 @@ def test_ipv6_neighbor_offers_ipv6_unless_families_are_listed() -> None:
     assert second.families == (Family.IPV6_UNICAST, Family.IPV4_UNICAST)
 
 
+@pytest.mark.parametrize(
+    ("neighbor", "unspecified"), [("10.0.0.2", "0.0.0.0"), ("2001:db8::2", "::")]
+)
+def test_unspecified_local_address_leaves_the_choice_to_the_kernel(
+    neighbor: str, unspecified: str
+) -> None:
+    text = GLOBAL + (
+        f'[[neighbors]]\nconfig = {{ neighbor-address = "{neighbor}", peer-as = 1 }}\n'
+        f'transport.config.local-address = "{unspecified}"\n'
+    )
+    assert parse_config(text, "g.toml").config.neighbors[0].local_address == ""
+
+
 def test_timers_follow_the_hold_time() -> None:
     text = GLOBAL + (
         '[[neighbors]]\nconfig = { neighbor-address = "10.0.0.2", peer-as = 1 }\n'
