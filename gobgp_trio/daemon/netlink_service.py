@@ -36,11 +36,13 @@ class NetlinkService:
     """Owner of the kernel side of the daemon.
 
     Attributes:
+        view: the kernel's links, addresses and routes of others, true while ``run`` runs.
         importer: present once ``run`` has opened the kernel.
         exporter: present while export is on.
     """
 
     def __init__(self, rib: Rib) -> None:
+        self.view = KernelView({MAIN_TABLE})
         self.import_settings = NetlinkImport()
         self.export_settings: NetlinkExport | None = None
         self.importer: Importer | None = None
@@ -65,7 +67,7 @@ class NetlinkService:
             KernelRefused, OutcomeUnknown: the kernel cannot be read at all.
         """
         export = config.netlink_export
-        view = KernelView({MAIN_TABLE})
+        view = self.view
         protocol = export.route_protocol if export is not None else None
         self._kernel = kernel
         self._monitor = KernelMonitor(kernel, view, protocol)
