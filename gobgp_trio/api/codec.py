@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import betterproto
 from grpclib.encoding.base import CodecBase
 
-from gobgp_trio.api.wire import MalformedMessage
+from gobgp_trio.api.wire import MalformedMessage, walk_fields
 
 _Message = TypeVar("_Message", bound=betterproto.Message)
 
@@ -55,4 +55,8 @@ class ApiCodec(CodecBase):
         Raises:
             MalformedMessage: the octets are no such message.
         """
-        return data if message_type is bytes else parse_message(message_type, data)
+        if message_type is bytes:
+            return data
+        for _ in walk_fields(data):  # betterproto takes a field that is cut off for a short one
+            pass
+        return parse_message(message_type, data)

@@ -1,0 +1,1 @@
+"""What each RPC does: plain functions over a ``DaemonView``, without gRPC or asyncio."""
