@@ -18,6 +18,7 @@ from gobgp_trio.config.problems import ConfigError
 from gobgp_trio.config.schema import Config
 from gobgp_trio.config.toml import load_config
 from gobgp_trio.daemon.groups import first_leaf
+from gobgp_trio.daemon.lag import LagMeter
 from gobgp_trio.daemon.listener import ListenRefused, open_listeners, run_listener
 from gobgp_trio.daemon.netlink import open_kernel
 from gobgp_trio.daemon.netlink_service import NetlinkService
@@ -35,6 +36,8 @@ EXIT_API = 4
 EXIT_KERNEL = 5
 EXIT_KILLED = 1
 STOP_WITHIN_S = 4.0
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
+STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 log = structlog.get_logger()
 
@@ -63,6 +66,7 @@ class Daemon:
         router_id = config.global_.router_id if config.global_ is not None else bytes(4)
         self.speaker = Speaker(self.rib, router_id, self._find_place)
         self.peers = PeerManager(router_id, self.speaker)
+        self.lag = LagMeter()
         self._reload_lock = trio.Lock()
 
     async def run(self) -> None:
@@ -71,15 +75,19 @@ class Daemon:
         Raises:
             StartRefused: in a group; something the configuration asks for cannot be had.
         """
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+        with trio.open_signal_receiver(*SIGNALS) as signals:
             async with trio.open_nursery() as nursery:
                 kernel_scope = await nursery.start(self._run_kernel)
                 await self._start_bgp(nursery)
                 log.info("gobgpd started", config=self.config_file, pid=os.getpid())
+                nursery.start_soon(self.lag.run)
                 async for number in signals:
-                    if number != signal.SIGHUP:
+                    if number in STOPPING:
                         break
-                    nursery.start_soon(self.reload)
+                    if number == signal.SIGUSR1:
+                        self.lag.tell()
+                    else:
+                        nursery.start_soon(self.reload)
                 nursery.start_soon(_die_at_second_signal, signals)
                 await self._stop(kernel_scope)
                 nursery.cancel_scope.cancel()
@@ -166,5 +174,5 @@ class Daemon:
 async def _die_at_second_signal(signals: AsyncIterator[int]) -> None:
     """Somebody who asks twice does not want to wait."""
     async for number in signals:
-        if number != signal.SIGHUP:
+        if number in STOPPING:
             os._exit(EXIT_KILLED)

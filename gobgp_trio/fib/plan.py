@@ -69,10 +69,22 @@ class Planner:
                 last = path
                 nlris = groups.setdefault(path, [])
             nlris.append(nlri)
+        # Paths that go to the same targets over the same next hop are the same to the kernel.
+        alike: dict[tuple[int, bytes, int], tuple[Path, Verdict, list[bytes]]] = {}
+        del groups[None]
         for path, nlris in groups.items():
-            if nlris:
-                verdict = NOWHERE if path is None else self.rules.place(path)
-                self._place(plan, family, path, verdict, nlris)
+            assert path is not None
+            verdict = self.rules.place(path)
+            key = (id(verdict), path.attributes.next_hop, path.source.interface_index)
+            known = alike.get(key)
+            if known is None:
+                alike[key] = (path, verdict, nlris)
+            else:
+                known[2].extend(nlris)
+        for path, verdict, nlris in alike.values():
+            self._place(plan, family, path, verdict, nlris)
+        if gone:
+            self._place(plan, family, None, NOWHERE, gone)
         return plan
 
     def replan_hops(self, hops: set[NextHop]) -> Plan:

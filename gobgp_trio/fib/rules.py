@@ -47,6 +47,7 @@ class Placement:
 
 Verdict = tuple[Placement, ...]
 NOWHERE: Verdict = ()
+NO_VALUES: frozenset[bytes] = frozenset()
 
 
 class RuleSet:
@@ -56,6 +57,8 @@ class RuleSet:
         self.rules = tuple(rules)
         self._matchers = tuple(_Matcher(rule) for rule in rules)
         self._verdicts: dict[tuple[int, ...], Verdict] = {}
+        self._asks_standard = any(rule.communities for rule in rules)
+        self._asks_large = any(rule.large_communities for rule in rules)
 
     def targets(self) -> tuple[TargetKey, ...]:
         """Every target some rule names, in file order, each once."""
@@ -79,8 +82,8 @@ class RuleSet:
     def _work_out(self, attributes: PathAttributes) -> Verdict:
         if not any(attributes.next_hop):
             return NOWHERE  # 0.0.0.0 and :: stand for "this host": nothing to forward to
-        standard = _split(attributes.find(COMMUNITIES), 4)
-        large = _split(attributes.find(LARGE_COMMUNITY), 12)
+        standard = _split(attributes.find(COMMUNITIES), 4) if self._asks_standard else NO_VALUES
+        large = _split(attributes.find(LARGE_COMMUNITY), 12) if self._asks_large else NO_VALUES
         hits = tuple(
             index
             for index, matcher in enumerate(self._matchers)
@@ -112,7 +115,7 @@ class _Matcher:
 
 def _split(value: bytes | None, octets_count: int) -> frozenset[bytes]:
     if not value:
-        return frozenset()
+        return NO_VALUES
     return frozenset(value[at : at + octets_count] for at in range(0, len(value), octets_count))
 
 

@@ -116,10 +116,23 @@ class PathAttributes:
             yield flags, code, wire[start:at]
 
     def find(self, code: int) -> bytes | None:
-        """The value of one attribute, or None when the set does not have it."""
-        for _, found, value in self.walk():
-            if found == code:
-                return value
+        """The value of one attribute, or None when the set does not have it.
+
+        Written flat: export rules ask it of every new attribute set.
+        """
+        wire = self.wire
+        at = 0
+        end = len(wire)
+        while at < end:
+            found = wire[at + 1]
+            if wire[at] & FLAG_EXTENDED:
+                start = at + 4
+                at = start + (wire[at + 2] << 8 | wire[at + 3])
+            else:
+                start = at + 3
+                at = start + wire[at + 2]
+            if found >= code:
+                return wire[start:at] if found == code else None
         return None
 
     @property
