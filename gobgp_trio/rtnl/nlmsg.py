@@ -11,7 +11,7 @@ attribute is absent from the dictionary; zero is a value.
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from os import strerror
+from errno import errorcode
 from typing import NamedTuple
 
 NLMSG_NOOP = 1
@@ -75,7 +75,7 @@ class KernelRefused(Exception):
         self.request = request
         self.ext_ack = ext_ack
         detail = f" ({ext_ack.text})" if ext_ack.text else ""
-        super().__init__(f"{request}: {strerror(errno)}{detail}")
+        super().__init__(f"{request}: {errorcode.get(errno, errno)}{detail}")
 
 
 class Message(NamedTuple):
