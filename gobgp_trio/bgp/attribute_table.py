@@ -51,7 +51,9 @@ class InternedAttributes:
     def __init__(self) -> None:
         self._entries: dict[bytes, weakref.ref[PathAttributes]] = {}
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
+        """Sets that are alive."""
         return len(self._entries)
 
     def get(self, key: bytes) -> PathAttributes | None:
@@ -66,9 +68,9 @@ class InternedAttributes:
         self._entries[key] = entry
 
     def _forget(self, entry: weakref.ref[PathAttributes]) -> None:
+        # An entry that was replaced is gone itself, and its callback with it.
         assert isinstance(entry, _Entry)
-        if self._entries.get(entry.key) is entry:  # a newer set may stand there by now
-            del self._entries[entry.key]
+        del self._entries[entry.key]
 
 
 class AttributeTable:
@@ -83,8 +85,10 @@ class AttributeTable:
             for is_ebgp in (True, False)
         }
 
-    def __len__(self) -> int:
-        return sum(map(len, self._kinds.values()))
+    @property
+    def count(self) -> int:
+        """Entries of all kinds; a set has two when it did not arrive as we would send it."""
+        return sum(kind.count for kind in self._kinds.values())
 
     def kind(self, *, four_octet_as: bool, is_ebgp: bool) -> InternedAttributes:
         """The sets as one kind of peer writes them.

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 from gobgp_trio.bgp.attr import (
+    OPTIONAL_NON_TRANSITIVE,
     WELL_KNOWN,
     Action,
     AttrFault,
@@ -23,6 +24,7 @@ from gobgp_trio.bgp.attr import (
     find_missing,
     is_host_address,
     read_values,
+    write_attribute,
 )
 from gobgp_trio.bgp.attribute_table import (
     PLAIN_HEADS_EXTERNAL,
@@ -367,7 +369,7 @@ def write_unreach(context: CodecContext, family: Family, nlris: Sequence[bytes])
 
 
 def _write_mp_unreach(value: bytes) -> bytes:
-    attribute = b"\x90\x0f" + u16(len(value)) + value
+    attribute = write_attribute(OPTIONAL_NON_TRANSITIVE, MP_UNREACH_NLRI, value)
     return write_message(UPDATE, b"\0\0" + u16(len(attribute)) + attribute)
 
 

@@ -237,7 +237,7 @@ def test_interned_sets_go_with_their_last_user() -> None:
     del second
     gc.collect()
     assert interned.get(b"key") is None
-    assert len(interned) == 0
+    assert interned.count == 0
 
 
 def test_kinds_of_peers_are_kept_apart() -> None:
@@ -246,7 +246,7 @@ def test_kinds_of_peers_are_kept_apart() -> None:
     table.kind(four_octet_as=True, is_ebgp=True).put(b"key", attributes)
     assert table.kind(four_octet_as=True, is_ebgp=False).get(b"key") is None
     assert table.kind(four_octet_as=False, is_ebgp=True).get(b"key") is None
-    assert len(table) == 1
+    assert table.count == 1
 
 
 def test_names_for_people() -> None:

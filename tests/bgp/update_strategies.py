@@ -31,7 +31,7 @@ def read_update(
 ) -> Update | PeerFault:
     """The UPDATE, or the fault that ends the session."""
     try:
-        return UpdateDecoder(context, table or AttributeTable()).read(body)
+        return UpdateDecoder(context, AttributeTable() if table is None else table).read(body)
     except PeerFault as fault:
         return fault
 

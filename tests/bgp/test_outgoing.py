@@ -1,0 +1,172 @@
+"""Attributes on their way out: what each kind of peer gets of a set."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gobgp_trio.bgp.attr import RawAttribute, make_attributes, read_values
+from gobgp_trio.bgp.multiprotocol import walk_attributes
+from gobgp_trio.bgp.outgoing import Outgoing, write_outgoing
+from gobgp_trio.types.attributes import AsSegment
+from tests.bgp.update_strategies import make_context
+
+EXTERNAL = make_context(is_ebgp=True)
+INTERNAL = make_context(is_ebgp=False)
+OLD_EXTERNAL = make_context(is_ebgp=True, four_octet_as=False)
+OLD_INTERNAL = make_context(is_ebgp=False, four_octet_as=False)
+
+ORIGIN_IGP = "40010100"
+LOCAL_PREF_100 = "40050400000064"
+
+
+def send(
+    edits: Outgoing,
+    *,
+    as_path: tuple[AsSegment, ...] = (),
+    med: int | None = None,
+    local_pref: int | None = None,
+    extended_communities: tuple[str, ...] = (),
+    others: tuple[RawAttribute, ...] = (),
+) -> str:
+    attributes = make_attributes(
+        origin=0,
+        next_hop=b"\xc0\0\2\1",
+        as_path=as_path,
+        med=med,
+        local_pref=local_pref,
+        extended_communities=[bytes.fromhex(text) for text in extended_communities],
+        others=others,
+    )
+    return write_outgoing(attributes, edits).hex()
+
+
+def test_our_as_starts_an_empty_path() -> None:
+    sent = send(Outgoing(EXTERNAL, prepend_as=65000))
+    assert sent == ORIGIN_IGP + "400206" + "0201" + "0000fde8"
+
+
+def test_our_as_joins_a_leading_sequence() -> None:
+    sent = send(Outgoing(EXTERNAL, prepend_as=65000), as_path=((2, (65001,)), (1, (7,))))
+    path = "0202" + "0000fde8" + "0000fde9" + "0101" + "00000007"
+    assert sent == ORIGIN_IGP + "400210" + path
+
+
+def test_our_as_stands_before_a_leading_set() -> None:
+    sent = send(Outgoing(EXTERNAL, prepend_as=65000), as_path=((1, (7, 8)),))
+    assert sent == ORIGIN_IGP + "400210" + "0201" + "0000fde8" + "0102" + "00000007" + "00000008"
+
+
+def test_a_full_sequence_gets_no_more() -> None:
+    sent = send(Outgoing(EXTERNAL, prepend_as=65000), as_path=((2, (7,) * 255),))
+    length = 6 + 2 + 4 * 255
+    assert (
+        sent == ORIGIN_IGP + f"5002{length:04x}" + "0201" + "0000fde8" + "02ff" + "00000007" * 255
+    )
+
+
+def test_confederation_segments_stay_inside() -> None:
+    path = ((3, (65101,)), (2, (65001,)), (4, (65102,)))
+    sent = send(Outgoing(EXTERNAL, prepend_as=65000), as_path=path)
+    assert sent == ORIGIN_IGP + "40020a" + "0202" + "0000fde8" + "0000fde9"
+    inside = send(Outgoing(INTERNAL), as_path=path)
+    assert "40021203010000fe4d02010000fde904010000fe4e" in inside
+
+
+def test_internal_peers_always_get_local_pref() -> None:
+    assert send(Outgoing(INTERNAL)) == ORIGIN_IGP + "400200" + LOCAL_PREF_100
+    assert send(Outgoing(INTERNAL, local_pref=7)) == ORIGIN_IGP + "400200" + "40050400000007"
+    kept = send(Outgoing(INTERNAL, local_pref=7), local_pref=300)
+    assert kept == ORIGIN_IGP + "400200" + "4005040000012c"
+
+
+def test_external_peers_never_get_local_pref() -> None:
+    assert send(Outgoing(EXTERNAL, local_pref=7), local_pref=300) == ORIGIN_IGP + "400200"
+
+
+def test_med_goes_out_when_asked_for() -> None:
+    med = "80040400000009"
+    assert med not in send(Outgoing(EXTERNAL), med=9)
+    assert send(Outgoing(EXTERNAL, keep_med=True), med=9) == ORIGIN_IGP + "400200" + med
+    assert send(Outgoing(INTERNAL), med=9) == ORIGIN_IGP + "400200" + med + LOCAL_PREF_100
+
+
+@pytest.mark.parametrize(
+    ("attribute", "reaches_external"),
+    [
+        ((0x40, 6, b""), True),  # ATOMIC_AGGREGATE
+        ((0xC0, 8, b"\xfd\xe9\0\1"), True),  # COMMUNITIES
+        ((0x80, 9, b"\1\1\1\1"), False),  # ORIGINATOR_ID
+        ((0x80, 10, b"\1\1\1\1"), False),  # CLUSTER_LIST
+        ((0x80, 26, b"\1\0\x0b" + bytes(8)), False),  # AIGP
+        ((0xC0, 32, bytes(12)), True),  # LARGE_COMMUNITY
+        ((0xE0, 99, b"x"), True),  # unknown, passed on
+        ((0xE0, 99, bytes(300)), True),
+    ],
+)
+def test_what_leaves_the_as(attribute: RawAttribute, *, reaches_external: bool) -> None:
+    flags, code, value = attribute
+    sent = send(Outgoing(EXTERNAL), others=(attribute,))
+    items, faults = walk_attributes(bytes.fromhex(sent))
+    found = [item for item in items if item[1] == code]
+    wanted = [(flags | 0x10 if len(value) > 255 else flags, code, value)]
+    assert (found, faults) == (wanted if reaches_external else [], [])
+    inside, _ = walk_attributes(bytes.fromhex(send(Outgoing(INTERNAL), others=(attribute,))))
+    assert [item for item in inside if item[1] == code] == wanted
+
+
+def test_non_transitive_extended_communities_stay_inside() -> None:
+    target, bandwidth = "0002fde900000064", "4004fde900000001"
+    both = (target, bandwidth)
+    head = ORIGIN_IGP + "400200"
+    assert send(Outgoing(EXTERNAL), extended_communities=both) == head + "c01008" + target
+    assert send(Outgoing(EXTERNAL), extended_communities=(bandwidth,)) == head
+    sent = send(Outgoing(INTERNAL), extended_communities=both)
+    assert sent == head + LOCAL_PREF_100 + "c01010" + target + bandwidth
+
+
+def test_reflected_paths_name_originator_and_cluster() -> None:
+    edits = Outgoing(INTERNAL, originator_id=b"\x0a\0\0\1", cluster_id=b"\x0a\0\0\2")
+    head = ORIGIN_IGP + "400200" + LOCAL_PREF_100
+    assert send(edits) == head + "8009040a000001" + "800a040a000002"
+    travelled = ((0x80, 9, b"\x0a\0\0\7"), (0x80, 10, b"\x0a\0\0\x08"))
+    assert send(edits, others=travelled) == head + "8009040a000007" + "800a080a0000020a000008"
+
+
+def test_old_peers_get_two_octets_and_the_rest_beside() -> None:
+    sent = send(Outgoing(OLD_EXTERNAL, prepend_as=65000), as_path=((2, (200000, 7)),))
+    as4_path = "c0110e" + "0203" + "0000fde8" + "00030d40" + "00000007"
+    assert sent == ORIGIN_IGP + "400208" + "0203" + "fde8" + "5ba0" + "0007" + as4_path
+    small = send(Outgoing(OLD_EXTERNAL, prepend_as=65000), as_path=((2, (7,)),))
+    assert small == ORIGIN_IGP + "400206" + "0202" + "fde8" + "0007"
+
+
+def test_old_peers_get_the_aggregator_in_two_forms() -> None:
+    head = ORIGIN_IGP + "400200" + LOCAL_PREF_100
+    small = send(Outgoing(OLD_INTERNAL), others=((0xC0, 7, bytes.fromhex("0000fde9c0000209")),))
+    assert small == head + "c00706" + "fde9c0000209"
+    large = send(Outgoing(OLD_INTERNAL), others=((0xE0, 7, bytes.fromhex("00030d40c0000209")),))
+    assert large == head + "e00706" + "5ba0c0000209" + "c01208" + "00030d40c0000209"
+    wide = send(Outgoing(INTERNAL), others=((0xC0, 7, bytes.fromhex("00030d40c0000209")),))
+    assert wide == head + "c00708" + "00030d40c0000209"
+
+
+segments = st.tuples(
+    st.sampled_from((1, 2)),
+    st.lists(st.integers(1, 2**32 - 1) | st.integers(1, 70000), min_size=1, max_size=5).map(tuple),
+)
+
+
+@given(st.lists(segments, max_size=4).map(tuple), st.booleans())
+def test_an_old_peer_between_loses_no_as_number(
+    path: tuple[AsSegment, ...], is_prepending: bool
+) -> None:
+    """What we write for a 2-octet peer reads, on such a session, as what we meant."""
+    prepend_as = 400000 if is_prepending else None
+    sent = send(Outgoing(OLD_INTERNAL, prepend_as=prepend_as), as_path=path)
+    items, _ = walk_attributes(bytes.fromhex(sent))
+    values, faults = read_values(items, OLD_INTERNAL)
+    wide, _ = walk_attributes(
+        bytes.fromhex(send(Outgoing(INTERNAL, prepend_as=prepend_as), as_path=path))
+    )
+    assert faults == []
+    assert [(0x40, 2, values[2][1])] == [item for item in wide if item[1] == 2]
