@@ -1,0 +1,100 @@
+"""What the RPCs see of the daemon; ``daemon.daemon.Daemon`` is one.
+
+The parts that make no sense without BGP (speaker, peers) exist always; ``config.global_`` says
+whether BGP was started.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from gobgp_trio.api.service.method import NOT_STARTED, RpcError
+from gobgp_trio.config.schema import Config, Global, NetlinkExport, NetlinkImport
+from gobgp_trio.daemon.export_stats import ExportStats
+from gobgp_trio.daemon.importer import ImportStats
+from gobgp_trio.daemon.peers import PeerManager
+from gobgp_trio.daemon.speaker import Speaker
+from gobgp_trio.fib.rules import TargetKey
+from gobgp_trio.fib.target import Target
+from gobgp_trio.types.family import Family
+
+
+class PlannerView(Protocol):
+    """What is in the kernel, and how it came there."""
+
+    @property
+    def targets(self) -> Mapping[tuple[TargetKey, Family], Target]: ...
+
+    @property
+    def attempts_count(self) -> int:
+        """Next-hop validations of routes."""
+
+    @property
+    def failures_count(self) -> int:
+        """The negative ones among them."""
+
+
+class ExporterView(Protocol):
+    """The kernel export while it runs."""
+
+    @property
+    def stats(self) -> ExportStats: ...
+
+    @property
+    def planner(self) -> PlannerView: ...
+
+    @property
+    def dampened_count(self) -> int:
+        """Updates that replaced one still waiting."""
+
+    async def flush(self) -> None:
+        """Remove every route of ours from the kernel."""
+
+
+class ImporterView(Protocol):
+    """The kernel import."""
+
+    @property
+    def stats(self) -> ImportStats: ...
+
+
+class NetlinkView(Protocol):
+    """Both directions between the tables and the kernel."""
+
+    @property
+    def import_settings(self) -> NetlinkImport: ...
+
+    @property
+    def export_settings(self) -> NetlinkExport | None: ...
+
+    @property
+    def importer(self) -> ImporterView | None: ...
+
+    @property
+    def exporter(self) -> ExporterView | None: ...
+
+
+class DaemonView(Protocol):
+    """The daemon."""
+
+    @property
+    def config(self) -> Config: ...
+
+    @property
+    def speaker(self) -> Speaker: ...
+
+    @property
+    def peers(self) -> PeerManager: ...
+
+    @property
+    def netlink(self) -> NetlinkView: ...
+
+
+def require_started(view: DaemonView) -> Global:
+    """The global configuration.
+
+    Raises:
+        RpcError: BGP was not started.
+    """
+    if view.config.global_ is None:
+        raise RpcError(NOT_STARTED)
+    return view.config.global_
