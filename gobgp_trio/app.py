@@ -17,16 +17,19 @@ of these tasks ends the process, loudly, and the kernel keeps its routes.
 import gc
 import sys
 from dataclasses import dataclass
+from functools import partial
 
 import click
 import structlog
 import trio
 from setproctitle import setproctitle, setthreadtitle
 
+from gobgp_trio.api.bridge import ApiAddressError, open_listeners, run_api
+from gobgp_trio.api.service.methods import make_methods
 from gobgp_trio.config.problems import ConfigError
 from gobgp_trio.config.schema import Config
 from gobgp_trio.config.toml import Loaded, load_config
-from gobgp_trio.daemon.daemon import Daemon, StartRefused
+from gobgp_trio.daemon.daemon import EXIT_API, Daemon, StartRefused
 from gobgp_trio.daemon.groups import first_leaf
 from gobgp_trio.daemon.logs import LEVELS, configure_logging
 from gobgp_trio.version import VERSION
@@ -80,7 +83,7 @@ def main(config_file: str, check: bool, api_hosts: str, log_level: str, log_plai
 def run(options: Options, config: Config) -> int:
     """Run the daemon to its end; the exit status."""
     _tame_collector()
-    daemon = Daemon(config, options.config_file, options.api_hosts)
+    daemon = Daemon(config, options.config_file, partial(_start_api, options.api_hosts))
     exit_status = 0
     try:
         trio.run(daemon.run)
@@ -90,6 +93,18 @@ def run(options: Options, config: Config) -> int:
         click.echo(f"gobgpd: {refused}", err=True)
         exit_status = refused.exit_status
     return exit_status
+
+
+async def _start_api(hosts: tuple[str, ...], daemon: Daemon, nursery: trio.Nursery) -> None:
+    try:
+        listeners = open_listeners(hosts)
+    except ApiAddressError as refused:
+        raise StartRefused(str(refused), EXIT_API) from None
+    await nursery.start(run_api, listeners, make_methods(daemon), _log_crash)
+
+
+def _log_crash(where: str, error: BaseException) -> None:
+    log.error("the API failed; this is a bug", where=where, exc_info=error)
 
 
 def _load_or_exit(config_file: str) -> Loaded:

@@ -7,7 +7,7 @@ that end take no route out of the kernel, then the peers with a Cease, then the 
 
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import structlog
 import trio
@@ -50,6 +50,10 @@ class StartRefused(Exception):
         self.exit_status = exit_status
 
 
+# Starts what serves the API in the nursery; the layers above us know how.
+StartApi = Callable[["Daemon", trio.Nursery], Awaitable[None]]
+
+
 class Daemon:
     """All parts of a running gobgpd.
 
@@ -57,10 +61,10 @@ class Daemon:
         config: what is in force.
     """
 
-    def __init__(self, config: Config, config_file: str, api_hosts: tuple[str, ...]) -> None:
+    def __init__(self, config: Config, config_file: str, start_api: StartApi) -> None:
         self.config = config
         self.config_file = config_file
-        self.api_hosts = api_hosts
+        self._start_api = start_api
         self.rib = Rib([Family.IPV4_UNICAST, Family.IPV6_UNICAST])
         self.netlink = NetlinkService(self.rib)
         router_id = config.global_.router_id if config.global_ is not None else bytes(4)
@@ -78,6 +82,7 @@ class Daemon:
         with trio.open_signal_receiver(*SIGNALS) as signals:
             async with trio.open_nursery() as nursery:
                 kernel_scope = await nursery.start(self._run_kernel)
+                await self._start_api(self, nursery)
                 await self._start_bgp(nursery)
                 log.info("gobgpd started", config=self.config_file, pid=os.getpid())
                 nursery.start_soon(self.lag.run)

@@ -88,6 +88,11 @@ class Exporter:
         channel = trio.open_memory_channel[list[PlannedWrite]](0)
         self._to_writer, self._from_planner = channel
 
+    @property
+    def dampened_count(self) -> int:
+        """How often a change restarted a running delay."""
+        return sum(dampener.restarts_count for dampener in self._dampeners.values())
+
     # What others call.  All of it only notes, and rings the doorbell.
 
     def on_changes(self, family: Family, changes: BestChanges) -> None:
