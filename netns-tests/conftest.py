@@ -15,6 +15,7 @@ from harness.gobgpd import GOBGPD
 from harness.namespace import Lab
 
 SHOWN_LINES = 60
+ROUTES_SHOWN = ("-N", "route", "show", "table", "all")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -48,8 +49,10 @@ def pytest_runtest_makereport(
                 report.sections.append((file.name, "\n".join(lines)))
         for space in made.namespaces:
             seen = [
-                space.try_run("ip", "-N", version, "route", "show", "table", "all").stdout
+                line
                 for version in ("-4", "-6")
+                for line in space.try_run("ip", version, *ROUTES_SHOWN).stdout.splitlines()
+                if " table 255 " not in line  # the addresses' own, only noise here
             ]
-            report.sections.append((f"routes of {space.label}", "".join(seen)))
+            report.sections.append((f"routes of {space.label}", "\n".join(seen)))
     return report
