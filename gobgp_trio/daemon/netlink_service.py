@@ -8,7 +8,6 @@ Tasks (all in the nursery of ``run``)::
 """
 
 import socket
-from collections.abc import Iterator
 from typing import NoReturn
 
 import structlog
@@ -25,9 +24,7 @@ from gobgp_trio.fib.kernel_view import KernelView
 from gobgp_trio.fib.plan import Planner
 from gobgp_trio.fib.resolve import Resolver
 from gobgp_trio.fib.rules import RuleSet
-from gobgp_trio.rib.rib import Rib, iterate_slices
-from gobgp_trio.types.family import Family
-from gobgp_trio.types.path import Path
+from gobgp_trio.rib.rib import Rib
 
 log = structlog.get_logger()
 
@@ -144,7 +141,7 @@ class NetlinkService:
         assert self._kernel is not None
         assert self._monitor is not None
         assert self._nursery is not None
-        exporter = Exporter(self._kernel, self._monitor.view, settings, self._iterate_best)
+        exporter = Exporter(self._kernel, self._monitor.view, settings, self._rib.iterate_best)
         self._export_scope = await self._nursery.start(_run_in_scope, exporter)
         self._rib.subscribe(exporter.on_changes)
         self._monitor.listeners.append(exporter)
@@ -171,10 +168,6 @@ class NetlinkService:
         planner = Planner(RuleSet(()), Resolver(self._monitor.view, via_default=False))
         auditor = Auditor(self._kernel, planner)
         await auditor.clean_up(settings.route_protocol, keep_default=False)
-
-    def _iterate_best(self, family: Family) -> Iterator[list[tuple[bytes, Path]]]:
-        for entries in iterate_slices(self._rib.tables[family].routes):
-            yield [(nlri, held if isinstance(held, Path) else held[0]) for nlri, held in entries]
 
 
 async def _run_in_scope(

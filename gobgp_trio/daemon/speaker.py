@@ -20,7 +20,7 @@ from gobgp_trio.daemon.session_place import FindPlace, SessionPlace, find_place_
 from gobgp_trio.rib.adj_in import AdjIn, LoopCheck
 from gobgp_trio.rib.adj_out import AdjOut
 from gobgp_trio.rib.advertise import Audience, attributes_as_sent
-from gobgp_trio.rib.rib import Rib, iterate_slices
+from gobgp_trio.rib.rib import Rib
 from gobgp_trio.types.attributes import PathAttributes
 from gobgp_trio.types.family import Family
 from gobgp_trio.types.path import Path, Source, SourceKind
@@ -185,20 +185,20 @@ class Speaker:
 
     def iterate_table(self, family: Family) -> Iterator[Routes]:
         """Loc-RIB: every prefix with all its paths."""
-        for entries in iterate_slices(self.rib.tables[family].routes):
+        for entries in self.rib.tables[family].routes.slices():
             yield [(nlri, held if isinstance(held, tuple) else (held,)) for nlri, held in entries]
 
     def iterate_adj_in(self, link: SessionLink, family: Family) -> Iterator[Routes]:
         """What a peer offers; a path that takes no part in the decision says why."""
         adj_in: AdjIn = self.rib.adj_in(link.source, family)
         for paths in (adj_in.accepted, adj_in.rejected):
-            for entries in iterate_slices(paths):
+            for entries in paths.slices():
                 yield [(nlri, (path,)) for nlri, path in entries]
 
     def iterate_adj_out(self, link: SessionLink, family: Family) -> Iterator[Routes]:
         """What a peer was told: its paths with the attributes and next hop that it has."""
         audience = link.adj_out.audience
-        for entries in iterate_slices(link.adj_out.advertised(family)):
+        for entries in link.adj_out.advertised(family).slices():
             sent: dict[Path, tuple[Path, ...]] = {}
             for _, path in entries:
                 if path not in sent:

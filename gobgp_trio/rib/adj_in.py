@@ -7,6 +7,7 @@ shown, and it can be looked at again when the configuration changes.
 
 from dataclasses import dataclass
 
+from gobgp_trio.rib.shards import Shards
 from gobgp_trio.types.attributes import PathAttributes
 from gobgp_trio.types.path import Path, Source
 
@@ -51,7 +52,7 @@ class AdjIn:
     """One source's paths of one family.
 
     Attributes:
-        accepted: NLRI key -> path that takes part in the decision.
+        accepted: NLRI key -> path that takes part in the decision.  Changed by ``table`` alone.
         rejected: NLRI key -> path that does not; never has a key of ``accepted``.
         loop_check: None for sources on this host.
     """
@@ -61,8 +62,8 @@ class AdjIn:
     def __init__(self, source: Source, loop_check: LoopCheck | None = None) -> None:
         self.source = source
         self.loop_check = loop_check
-        self.accepted: dict[bytes, Path] = {}
-        self.rejected: dict[bytes, Path] = {}
+        self.accepted: Shards[Path] = Shards()
+        self.rejected: Shards[Path] = Shards()
 
     @property
     def received_count(self) -> int:

@@ -18,7 +18,9 @@ from itertools import islice
 
 from gobgp_trio.bgp.update import write_end_of_rib, write_reach, write_unreach
 from gobgp_trio.rib.advertise import Announcement, Audience, announce, may_tell
+from gobgp_trio.rib.shards import PART_OF, Shards
 from gobgp_trio.rib.table import Table
+from gobgp_trio.types.attributes import PathAttributes
 from gobgp_trio.types.family import Family
 from gobgp_trio.types.path import BestChanges, Path
 
@@ -26,6 +28,35 @@ from gobgp_trio.types.path import BestChanges, Path
 BATCH_ROUTES = 1000
 # What one route takes in an UPDATE, by experience: its NLRI and its share of the attributes.
 TYPICAL_ROUTE_OCTETS = 16
+
+
+class _Walk:
+    """All prefixes of a table, those with the same attributes one after the other.
+
+    A table has them in no order that helps, and what stands together shares UPDATEs.  So the first
+    calls sort, for 0.3 us and 45 octets per route until it is walked over.
+    """
+
+    __slots__ = ("_groups", "_rest", "_slices")
+
+    def __init__(self, table: Table) -> None:
+        self._slices = table.routes.slices()
+        self._groups: dict[PathAttributes, list[bytes]] = {}
+        self._rest: list[bytes] = []
+
+    def next_batch(self, count: int) -> list[bytes] | None:
+        """Up to ``count`` prefixes, none of them while they are being sorted; None at the end."""
+        groups = self._groups
+        for entries in self._slices:
+            for nlri, held in entries:
+                path = held[0] if isinstance(held, tuple) else held
+                groups.setdefault(path.attributes, []).append(nlri)
+            return []
+        while groups and len(self._rest) < count:
+            self._rest += groups.popitem()[1]
+        batch = self._rest[-count:]
+        del self._rest[-count:]
+        return batch or None
 
 
 class _FamilyOut:
@@ -51,16 +82,16 @@ class _FamilyOut:
 
     def __init__(self, table: Table) -> None:
         self.table = table
-        self.advertised: dict[bytes, Path] = {}
+        self.advertised: Shards[Path] = Shards()
         self.changed: BestChanges = {}
         self.taken: Iterator[bytes] | None = None
-        self.walk: Iterator[bytes] | None = None
+        self.walk: _Walk | None = None
         self.is_refresh = False
         self.owes_end_of_rib = True
         self.start_walk(is_refresh=False)
 
     def start_walk(self, *, is_refresh: bool) -> None:
-        self.walk = iter(list(self.table.routes))
+        self.walk = _Walk(self.table)
         self.is_refresh = is_refresh
 
     @property
@@ -80,10 +111,11 @@ class _FamilyOut:
                 self.taken = None
             yield nlris, False
         if self.walk is not None:
-            nlris = list(islice(self.walk, count))
-            if len(nlris) < count:
+            batch = self.walk.next_batch(count)
+            if batch is None:
                 self.walk = None
-            yield nlris, self.is_refresh
+            else:
+                yield batch, self.is_refresh
 
 
 class AdjOut:
@@ -127,13 +159,13 @@ class AdjOut:
         """Whether ``take`` has something to look at; it may come to nothing."""
         return any(out.has_work for out in self._outs.values())
 
-    def advertised(self, family: Family) -> dict[bytes, Path]:
+    def advertised(self, family: Family) -> Shards[Path]:
         """NLRI key -> the path that the peer was told of; empty for a family it does not have.
 
         To be read only; ``advertise.attributes_as_sent`` says what became of a path.
         """
         out = self._outs.get(family)
-        return out.advertised if out is not None else {}
+        return out.advertised if out is not None else Shards()
 
     def take(self, max_octets: int) -> list[bytes]:
         """UPDATE messages of about ``max_octets`` in all, from a few ms of work.
@@ -154,15 +186,17 @@ class AdjOut:
         self, family: Family, out: _FamilyOut, nlris: list[bytes], is_refresh: bool
     ) -> list[bytes]:
         """UPDATEs that bring these prefixes up to date."""
-        find = out.table.routes.get
-        advertised = out.advertised
+        routes = out.table.routes.parts
+        advertised = out.advertised.parts
         gone: list[bytes] = []
         batches: dict[Announcement, list[bytes]] = {}
         # Where a path's prefixes go; None for those that the peer is not told of.  One path serves
         # many prefixes, so looking here is all that is left to do per prefix.
         places: dict[Path, list[bytes] | None] = {}
         for nlri in nlris:
-            held = find(nlri)
+            at = PART_OF[nlri[-1]]
+            told_before = advertised[at]
+            held = routes[at].get(nlri)
             path = held[0] if isinstance(held, tuple) else held
             if path is not None:
                 try:
@@ -170,12 +204,11 @@ class AdjOut:
                 except KeyError:
                     place = places[path] = self._find_place(family, path, batches)
                 if place is not None:
-                    if is_refresh or advertised.get(nlri) is not path:
-                        advertised[nlri] = path
+                    if is_refresh or told_before.get(nlri) is not path:
+                        told_before[nlri] = path
                         place.append(nlri)
                     continue
-            if nlri in advertised:
-                del advertised[nlri]
+            if told_before.pop(nlri, None) is not None:
                 gone.append(nlri)
         context = self.audience.context
         messages = write_unreach(context, family, gone) if gone else []

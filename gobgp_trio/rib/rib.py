@@ -6,11 +6,11 @@ consumer must only note what it is told and return (one ``dict.update`` for the 
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from gobgp_trio.rib.adj_in import AdjIn, LoopCheck
 from gobgp_trio.rib.decision import Decision
-from gobgp_trio.rib.table import SLICE_ROUTES, Table
+from gobgp_trio.rib.table import Table
 from gobgp_trio.types.attributes import PathAttributes
 from gobgp_trio.types.family import Family
 from gobgp_trio.types.path import BestChanges, Path, Source
@@ -18,8 +18,6 @@ from gobgp_trio.types.path import BestChanges, Path, Source
 # Called with the family and its changes after the table has them; the dictionary is shared by all
 # consumers: copy from it, never change or keep it.
 OnChanges = Callable[[Family, BestChanges], None]
-
-_Value = TypeVar("_Value")
 
 
 class RouteUpdate(Protocol):
@@ -30,23 +28,6 @@ class RouteUpdate(Protocol):
 
     @property
     def reach(self) -> list[tuple[Family, PathAttributes, list[bytes]]]: ...
-
-
-def iterate_slices(
-    entries: dict[bytes, _Value], count: int = SLICE_ROUTES
-) -> Iterator[list[tuple[bytes, _Value]]]:
-    """The entries of a table in slices, while others change it.
-
-    A key that was there at the start comes with the value it has when its slice is made, or not at
-    all when it is gone by then; a later key may be missed.  (Copying 1,000,000 keys takes 10 ms.)
-    """
-    keys = list(entries)
-    for start in range(0, len(keys), count):
-        yield [
-            (key, value)
-            for key in keys[start : start + count]
-            if (value := entries.get(key)) is not None
-        ]
 
 
 class Rib:
@@ -92,8 +73,8 @@ class Rib:
         return self._adj_ins[source][family]
 
     def iterate_best(self, family: Family) -> Iterator[list[tuple[bytes, Path]]]:
-        """The best path of every prefix in slices, while the table changes (``iterate_slices``)."""
-        for entries in iterate_slices(self.tables[family].routes):
+        """The best path of every prefix in slices, while the table changes (``Shards.slices``)."""
+        for entries in self.tables[family].routes.slices():
             yield [(nlri, held[0] if isinstance(held, tuple) else held) for nlri, held in entries]
 
     def apply(self, source: Source, updates: Iterable[RouteUpdate], now_s: float) -> None:

@@ -17,12 +17,10 @@ from collections.abc import Iterator
 
 from gobgp_trio.rib.adj_in import AdjIn
 from gobgp_trio.rib.decision import Decision
+from gobgp_trio.rib.shards import PART_OF, Shards
 from gobgp_trio.types.attributes import PathAttributes
 from gobgp_trio.types.family import Family
 from gobgp_trio.types.path import BestChanges, Path, Source
-
-# Prefixes in one slice of whole-table work: about 2 ms.
-SLICE_ROUTES = 2000
 
 Held = Path | tuple[Path, ...]
 
@@ -40,7 +38,7 @@ class Table:
 
     def __init__(self, family: Family, decision: Decision) -> None:
         self.family = family
-        self.routes: dict[bytes, Held] = {}
+        self.routes: Shards[Held] = Shards()
         self.path_count = 0
         self._decision = decision
 
@@ -58,40 +56,39 @@ class Table:
             reason = adj_in.loop_check.reason_to_reject(attributes)
             if reason:
                 self.withdraw(adj_in, nlris, changes)
-                adj_in.rejected.update(
-                    dict.fromkeys(nlris, Path(source, attributes, now_s, reason))
-                )
+                rejected = Path(source, attributes, now_s, reason)
+                for nlri in nlris:
+                    adj_in.rejected[nlri] = rejected
                 return
-        if adj_in.rejected:
-            for nlri in nlris:
-                adj_in.rejected.pop(nlri, None)
+        _drop(adj_in.rejected, nlris)
         path = Path(source, attributes, now_s)
-        routes = self.routes
-        accepted = adj_in.accepted
-        find = routes.get
-        count_before = len(accepted)
+        routes = self.routes.parts
+        accepted = adj_in.accepted.parts
+        new_count = 0
         seen: Held | None = None
         merged: Held = path
         best: Path | None = path
+        is_new = True
         for nlri in nlris:
-            held = find(nlri)
+            at = PART_OF[nlri[-1]]
+            part = routes[at]
+            held = part.get(nlri)
             if held is not seen:
                 seen = held
-                merged, best = self._merge(held, path)
+                merged, best, is_new = self._merge(held, path)
             if merged is not held:
-                routes[nlri] = merged
-                accepted[nlri] = path
+                part[nlri] = merged
+                accepted[at][nlri] = path
+                new_count += is_new
                 if best is not None:
                     changes[nlri] = best
-        self.path_count += len(accepted) - count_before
+        self.path_count += new_count
 
     def withdraw(self, adj_in: AdjIn, nlris: list[bytes], changes: BestChanges) -> None:
         """Take one source's path away from each prefix; where it has none, nothing happens."""
-        take = adj_in.accepted.pop
-        ours = [nlri for nlri in nlris if take(nlri, None) is not None]
-        if adj_in.rejected:
-            for nlri in nlris:
-                adj_in.rejected.pop(nlri, None)
+        accepted = adj_in.accepted.parts
+        ours = [nlri for nlri in nlris if accepted[PART_OF[nlri[-1]]].pop(nlri, None) is not None]
+        _drop(adj_in.rejected, nlris)
         self._remove(adj_in.source, ours, changes)
 
     def withdraw_all(self, adj_in: AdjIn) -> Iterator[BestChanges]:
@@ -99,17 +96,18 @@ class Table:
 
         The source must not announce any more; everything else may change between slices.
         """
-        adj_in.rejected.clear()
-        take = adj_in.accepted.popitem
-        while adj_in.accepted:
-            nlris = [take()[0] for _ in range(min(SLICE_ROUTES, len(adj_in.accepted)))]
+        while adj_in.rejected.pop_slice():
+            yield {}
+        while nlris := adj_in.accepted.pop_slice():
             changes: BestChanges = {}
             self._remove(adj_in.source, nlris, changes)
             yield changes
 
     def find(self, nlri: bytes) -> tuple[Path, ...]:
         """All accepted paths of a prefix, the best one first."""
-        held = self.routes.get(nlri, ())
+        held = self.routes.get(nlri)
+        if held is None:
+            return ()
         return held if isinstance(held, tuple) else (held,)
 
     def find_best(self, nlri: bytes) -> Path | None:
@@ -118,42 +116,45 @@ class Table:
 
     def _remove(self, source: Source, nlris: list[bytes], changes: BestChanges) -> None:
         """Take a source's paths out of the table; it has one under each of these prefixes."""
-        routes = self.routes
+        routes = self.routes.parts
         seen: Held | None = None
         left: Held | None = None
         best: Path | None = None
         best_changed = True
         for nlri in nlris:
-            held = routes[nlri]
+            part = routes[PART_OF[nlri[-1]]]
+            held = part[nlri]
             if held is not seen:
                 seen = held
                 left, best, best_changed = self._without(held, source)
             if left is None:
-                del routes[nlri]
+                del part[nlri]
             else:
-                routes[nlri] = left
+                part[nlri] = left
             if best_changed:
                 changes[nlri] = best
         self.path_count -= len(nlris)
 
-    def _merge(self, held: Held | None, path: Path) -> tuple[Held, Path | None]:
-        """What a prefix holds once it has ``path``, and its best path if that is another one now.
+    def _merge(self, held: Held | None, path: Path) -> tuple[Held, Path | None, bool]:
+        """What a prefix holds once it has ``path``: that, its best path if that is another one now,
+        and whether it has a path more.
 
         Gives ``held`` itself back when the path is no news.
         """
         if held is None:
-            return path, path
+            return path, path, True
         before = held if isinstance(held, tuple) else (held,)
         others = []
         for known in before:
             if known.source is not path.source:
                 others.append(known)
             elif known.attributes is path.attributes:
-                return held, None
+                return held, None, False
         if not others:
-            return path, path
+            return path, path, False
         ranked = self._decision.rank((*others, path))
-        return ranked, (ranked[0] if ranked[0] is not before[0] else None)
+        best = ranked[0] if ranked[0] is not before[0] else None
+        return ranked, best, len(ranked) > len(before)
 
     def _without(self, held: Held, source: Source) -> tuple[Held | None, Path | None, bool]:
         """What a prefix holds without a source's path: that, its best path, if that is news."""
@@ -162,3 +163,9 @@ class Table:
         # MED makes the order of the rest depend on who left, so it is worked out afresh.
         ranked = self._decision.rank([path for path in held if path.source is not source])
         return (ranked if len(ranked) > 1 else ranked[0]), ranked[0], ranked[0] is not held[0]
+
+
+def _drop(rejected: Shards[Path], nlris: list[bytes]) -> None:
+    if rejected:
+        for nlri in nlris:
+            rejected.pop(nlri)
