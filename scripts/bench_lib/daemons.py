@@ -1,0 +1,198 @@
+"""Adapters: how each daemon is configured, started, asked and ended.
+
+To add one (FRR and GoBGP are to follow), write a class with the members of ``Daemon`` and enter it
+in ``DAEMONS``.  All sessions are eBGP and the daemon waits for them; what is set apart from that
+and differs from the daemon's defaults is named in ``settings``, which the report prints.
+"""
+
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from gobgp_trio.api.pb.api import GetTableRequest, TableType
+from gobgp_trio.cli.connection import call
+from gobgp_trio.cli.route_message import family_message
+from gobgp_trio.cli.settings import Settings
+from gobgp_trio.types.family import Family
+from harness.bird import BIRD, Bird
+from harness.gobgpd import GOBGPD, Gobgpd
+from harness.namespace import Namespace
+
+DAEMON_AS, FEEDER_AS, RECEIVER_AS = 65000, 65001, 65002
+ROUTER_ID = "10.200.1.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a scenario wants of the daemon.
+
+    Attributes:
+        family: 4 or 6.
+        has_kernel: write what is learnt into the kernel.
+        has_receiver: send what is learnt to a second peer.
+        dampening_ms: for daemons that wait before they write a route.
+    """
+
+    family: int
+    has_kernel: bool = False
+    has_receiver: bool = False
+    dampening_ms: int = 0
+
+    def address(self, link: int, host: int) -> str:
+        """Link 1 leads to the feeder, 2 to the receiver; host 1 is the daemon, 2 the peer."""
+        return f"10.200.{link}.{host}" if self.family == 4 else f"fd00:200:{link}::{host}"
+
+    def peers(self) -> list[tuple[str, int, int]]:
+        """(name, link, AS) of each peer."""
+        feeder, receiver = ("feeder", 1, FEEDER_AS), ("receiver", 2, RECEIVER_AS)
+        return [feeder, receiver] if self.has_receiver else [feeder]
+
+
+class Daemon(Protocol):
+    """A running daemon."""
+
+    def count_routes(self) -> int:
+        """Prefixes in its own table."""
+
+    def pids(self) -> list[int]:
+        """Its processes."""
+
+    def stop(self) -> None:
+        """End it; nothing of it stays."""
+
+    def log_tail(self) -> str:
+        """The end of what it logged, for when a run fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """How to get a daemon.
+
+    Attributes:
+        settings: what is set that is not its default, for the report.
+        missing: what is not installed, or "".
+    """
+
+    start: Callable[[Namespace, Path, Setup], Daemon]
+    settings: Callable[[Setup], str]
+    missing: Callable[[], str]
+
+
+def _tail(path: Path) -> str:
+    return path.read_text(errors="replace")[-2000:] if path.exists() else ""
+
+
+# --- BIRD --------------------------------------------------------------------
+
+
+class BirdDaemon:
+    """BIRD 2."""
+
+    def __init__(self, space: Namespace, folder: Path, setup: Setup) -> None:
+        self._family = setup.family
+        self._bird = Bird(space, folder, bird_configuration(setup))
+        self._pid = int((folder / "bird.pid").read_text())
+
+    def count_routes(self) -> int:
+        text = self._bird.command("show route count")
+        found = re.search(rf"(\d+) networks in table master{self._family}", text)
+        return int(found[1]) if found else 0
+
+    def pids(self) -> list[int]:
+        return [self._pid]
+
+    def stop(self) -> None:
+        self._bird.stop()
+
+    def log_tail(self) -> str:
+        return _tail(self._bird.log)
+
+
+def bird_configuration(setup: Setup) -> str:
+    """Everything accepted from the feeder, sent to the kernel or the receiver."""
+    channel = f"ipv{setup.family}"
+    lines = [f"router id {ROUTER_ID};"]
+    if setup.has_kernel:
+        lines.append(f"protocol kernel {{ {channel} {{ import none; export all; }}; }}")
+    for name, link, asn in setup.peers():
+        learns, sends = ("all", "none") if name == "feeder" else ("none", "all")
+        lines.append(
+            f"protocol bgp {name} {{ local {setup.address(link, 1)} as {DAEMON_AS};"
+            f" neighbor {setup.address(link, 2)} as {asn}; passive yes;"
+            f" {channel} {{ import {learns}; export {sends}; }}; }}"
+        )
+    return "\n".join(lines)
+
+
+def bird_settings(_setup: Setup) -> str:
+    """Nothing but what a session with a kernel needs."""
+    return "defaults (kernel: export all, no import; peers passive)"
+
+
+# --- ours --------------------------------------------------------------------
+
+
+class OurDaemon:
+    """The installed gobgpd."""
+
+    def __init__(self, space: Namespace, folder: Path, setup: Setup) -> None:
+        self._family = Family.IPV4_UNICAST if setup.family == 4 else Family.IPV6_UNICAST
+        path = folder / "api.sock"
+        hosts = f"127.0.0.1:50051,unix://{path}"
+        self._api = Settings(target=f"unix://{path}")
+        self._gobgpd = Gobgpd(
+            space, folder, our_configuration(setup), options=("--api-hosts", hosts)
+        )
+
+    def count_routes(self) -> int:
+        request = GetTableRequest(
+            table_type=TableType(TableType.GLOBAL), family=family_message(self._family)
+        )
+        return call(self._api, lambda api: api.get_table(request)).num_destination
+
+    def pids(self) -> list[int]:
+        return [self._gobgpd.process.pid]
+
+    def stop(self) -> None:
+        self._gobgpd.stop()
+
+    def log_tail(self) -> str:
+        return _tail(self._gobgpd.log_file) + _tail(self._gobgpd.stderr_file)
+
+
+def our_configuration(setup: Setup) -> str:
+    """Everything accepted from the feeder; one rule without communities exports all."""
+    lines = ["[global.config]", f"as = {DAEMON_AS}", f'router-id = "{ROUTER_ID}"']
+    if setup.has_kernel:
+        lines += ["[netlink.export]", "enabled = true"]
+        lines += [f"dampening-interval = {setup.dampening_ms}"]
+        lines += ["[[netlink.export.rules]]", 'name = "all"']
+    for _, link, asn in setup.peers():
+        lines += ["[[neighbors]]", "[neighbors.config]"]
+        lines += [f'neighbor-address = "{setup.address(link, 2)}"', f"peer-as = {asn}"]
+        lines += ["[neighbors.transport.config]", "passive-mode = true"]
+        lines += ["[[neighbors.afi-safis]]", "[neighbors.afi-safis.config]"]
+        lines += [f'afi-safi-name = "ipv{setup.family}-unicast"']
+    return "\n".join(lines) + "\n"
+
+
+def our_settings(setup: Setup) -> str:
+    """The dampening, which the others do not have."""
+    return (
+        f"dampening-interval = {setup.dampening_ms} (default 100), one export rule without"
+        " communities; peers passive"
+    )
+
+
+def _missing(program: Path) -> Callable[[], str]:
+    return lambda: "" if shutil.which(program) else f"{program} is not there"
+
+
+# The first one is compared with the others.
+DAEMONS = {
+    "ours": Adapter(OurDaemon, our_settings, _missing(GOBGPD)),
+    "bird": Adapter(BirdDaemon, bird_settings, _missing(BIRD)),
+}
