@@ -8,12 +8,12 @@ from gobgp_trio.api.service.capabilities import capability_messages
 from gobgp_trio.api.service.families import family_message
 from gobgp_trio.api.service.global_config import NO_ADDRESS
 from gobgp_trio.api.service.method import Pieces
-from gobgp_trio.api.service.view import DaemonView
+from gobgp_trio.api.service.view import DaemonView, PeerView
 from gobgp_trio.api.wire import frame_message
 from gobgp_trio.bgp import message as bgp
 from gobgp_trio.bgp.session.negotiate import make_open
 from gobgp_trio.config.schema import Neighbor
-from gobgp_trio.daemon.peer import Peer, make_settings
+from gobgp_trio.daemon.peer import make_settings
 from gobgp_trio.daemon.peer_stats import PeerStats
 from gobgp_trio.daemon.speaker import SessionLink
 from gobgp_trio.types.family import Family
@@ -32,7 +32,7 @@ class PeerMethods:
             message = self._peer_message(peer, with_advertised=request.enable_advertised)
             yield frame_message(bytes(pb.ListPeerResponse(message)))
 
-    def _choose(self, address: str) -> Iterator[Peer]:
+    def _choose(self, address: str) -> Iterator[PeerView]:
         peers = self._view.peers
         if not address:
             yield from list(peers.peers.values())
@@ -41,7 +41,7 @@ class PeerMethods:
         if peer is not None:
             yield peer
 
-    def _peer_message(self, peer: Peer, *, with_advertised: bool) -> pb.Peer:
+    def _peer_message(self, peer: PeerView, *, with_advertised: bool) -> pb.Peer:
         neighbor = peer.neighbor
         link = self._view.speaker.links.get(neighbor.address)
         return pb.Peer(
@@ -57,7 +57,7 @@ class PeerMethods:
             ],
         )
 
-    def _state_message(self, peer: Peer, link: SessionLink | None) -> pb.PeerState:
+    def _state_message(self, peer: PeerView, link: SessionLink | None) -> pb.PeerState:
         neighbor, stats, terms = peer.neighbor, peer.stats, peer.negotiated
         settings = make_settings(neighbor, self._own_router_id())
         state = pb.PeerState(
@@ -94,7 +94,7 @@ class PeerMethods:
         return found.router_id if found is not None else bytes(4)
 
     def _family_message(
-        self, peer: Peer, family: Family, link: SessionLink | None, *, with_advertised: bool
+        self, peer: PeerView, family: Family, link: SessionLink | None, *, with_advertised: bool
     ) -> pb.AfiSafi:
         message = family_message(family)
         terms = peer.negotiated
@@ -139,7 +139,7 @@ def _counters_message(counts: dict[int, int]) -> pb.Message:
     )
 
 
-def _timers_message(peer: Peer) -> pb.Timers:
+def _timers_message(peer: PeerView) -> pb.Timers:
     neighbor, terms = peer.neighbor, peer.negotiated
     config = pb.TimersConfig(
         connect_retry=neighbor.connect_retry_s,
@@ -162,7 +162,7 @@ def _write_times(stats: PeerStats, state: pb.TimersState) -> None:
         state.downtime = datetime.fromtimestamp(int(stats.down_at_s), UTC)
 
 
-def _transport_message(peer: Peer) -> pb.Transport:
+def _transport_message(peer: PeerView) -> pb.Transport:
     neighbor, terms = peer.neighbor, peer.negotiated
     local = neighbor.local_address or ("::" if ":" in neighbor.address else "0.0.0.0")
     return pb.Transport(

@@ -8,14 +8,46 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from gobgp_trio.api.service.method import NOT_STARTED, RpcError
-from gobgp_trio.config.schema import Config, Global, NetlinkExport, NetlinkImport
+from gobgp_trio.bgp.session.negotiate import Negotiated
+from gobgp_trio.bgp.session.outputs import State
+from gobgp_trio.config.schema import Config, Global, Neighbor, NetlinkExport, NetlinkImport
 from gobgp_trio.daemon.export_stats import ExportStats
 from gobgp_trio.daemon.importer import ImportStats
-from gobgp_trio.daemon.peers import PeerManager
+from gobgp_trio.daemon.peer_stats import PeerStats
 from gobgp_trio.daemon.speaker import Speaker
 from gobgp_trio.fib.rules import TargetKey
 from gobgp_trio.fib.target import Target
 from gobgp_trio.types.family import Family
+
+
+class PeerView(Protocol):
+    """A neighbor and its session."""
+
+    @property
+    def neighbor(self) -> Neighbor: ...
+
+    @property
+    def stats(self) -> PeerStats: ...
+
+    @property
+    def is_admin_down(self) -> bool: ...
+
+    @property
+    def state(self) -> State: ...
+
+    @property
+    def negotiated(self) -> Negotiated | None:
+        """The terms of the established session, None while there is none."""
+
+
+class PeersView(Protocol):
+    """All neighbors."""
+
+    @property
+    def peers(self) -> Mapping[str, PeerView]: ...
+
+    def find(self, address: str) -> PeerView | None:
+        """The neighbor with this address, however it is written."""
 
 
 class PlannerView(Protocol):
@@ -83,7 +115,7 @@ class DaemonView(Protocol):
     def speaker(self) -> Speaker: ...
 
     @property
-    def peers(self) -> PeerManager: ...
+    def peers(self) -> PeersView: ...
 
     @property
     def netlink(self) -> NetlinkView: ...
