@@ -1,10 +1,11 @@
 """BIRD 2 as a peer: the configuration is the test's, the process and its socket are here."""
 
 import re
+import signal
 import subprocess
 from pathlib import Path
 
-from harness.namespace import Namespace, end_process
+from harness.namespace import Namespace, ProcessEnded, end_process
 from harness.wait import wait_until
 
 BIRD = Path("/usr/sbin/bird")
@@ -35,7 +36,8 @@ class Bird:
             )
 
         def answers() -> bool:
-            assert process.poll() is None, f"bird ended: {self.log.read_text()}"
+            if process.poll() is not None:
+                raise ProcessEnded(f"bird: {self.log.read_text()}")
             return self.space.try_run(*self._birdc("show status")).returncode == 0
 
         wait_until(answers, "bird answers on its control socket")
@@ -89,6 +91,14 @@ class Bird:
         """As a power cut would: no NOTIFICATION."""
         self._process.kill()
         self._process.wait()
+
+    def pause(self) -> None:
+        """Fall silent with all connections open."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Speak again after ``pause``."""
+        self._process.send_signal(signal.SIGCONT)
 
     def start(self) -> None:
         """Once more, after ``stop`` or ``kill``."""

@@ -7,24 +7,22 @@ failure, and so is any exit status but 0 after SIGTERM (``stop`` checks both).
 import json
 import os
 import signal
-import socket
 import subprocess
 from pathlib import Path
 from typing import Any
 
-from harness.namespace import Namespace
+from harness.namespace import Namespace, ProcessEnded
 from harness.wait import wait_until
 
 PROJECT = Path(__file__).resolve().parents[2]
 GOBGPD = PROJECT / ".venv" / "bin" / "gobgpd"
 GOBGP = PROJECT / ".venv" / "bin" / "gobgp"
-API_ADDRESS = ("127.0.0.1", 50051)
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 5.0
 
 
 class Gobgpd:
-    """One gobgpd in a namespace, answering on its API from construction to ``stop``."""
+    """One gobgpd in a namespace, up and running from construction to ``stop``."""
 
     def __init__(
         self,
@@ -44,20 +42,21 @@ class Gobgpd:
         self.process = self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:
+        started_before = self._starts_count()
         with self.log_file.open("ab") as log, self.stderr_file.open("ab") as stderr:
             command: list[str | Path] = [GOBGPD, "-f", self.configuration, *self.options]
             process = self.space.popen(*command, stdout=log, stderr=stderr)
 
         def answers() -> bool:
-            assert process.poll() is None, f"gobgpd ended: {self.stderr()}{self.log()}"
-            return self._api_accepts()
+            if process.poll() is not None:
+                raise ProcessEnded(f"gobgpd: {self.stderr()}{self.log()}")
+            return self._starts_count() > started_before
 
-        wait_until(answers, "gobgpd's API accepts connections", timeout_s=START_TIMEOUT_S)
+        wait_until(answers, "gobgpd says that it has started", timeout_s=START_TIMEOUT_S)
         return process
 
-    def _api_accepts(self) -> bool:
-        with self.space.open_socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            return probe.connect_ex(API_ADDRESS) == 0
+    def _starts_count(self) -> int:
+        return self.log().count('"gobgpd started"') if self.log_file.exists() else 0
 
     def log(self) -> str:
         return self.log_file.read_text()
@@ -68,6 +67,10 @@ class Gobgpd:
     def events(self) -> list[dict[str, Any]]:
         """The log as parsed JSON lines."""
         return [json.loads(line) for line in self.log().splitlines()]
+
+    def messages(self, text: str) -> list[dict[str, Any]]:
+        """The log lines with this in their message."""
+        return [event for event in self.events() if text in event["msg"]]
 
     def command(self, words: str) -> str:
         """What ``gobgp WORDS`` prints.

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.namespace import Namespace
+from harness.wait import wait_until
 
 ROUTE_PROTOCOL = 186
 RTM_NEWROUTE = 24
@@ -94,6 +95,26 @@ def list_prefixes(
     """The prefixes alone."""
     found = list_routes(space, version=version, table=table, protocol=protocol)
     return [route.prefix for route in found]
+
+
+def wait_routes(
+    space: Namespace,
+    expected: list[KernelRoute],
+    *,
+    version: int = 4,
+    table: int | str = "main",
+    protocol: int | None = ROUTE_PROTOCOL,
+    timeout_s: float = 10.0,
+) -> None:
+    """Wait until ``list_routes`` says exactly this."""
+
+    def agrees() -> bool:
+        seen = list_routes(space, version=version, table=table, protocol=protocol)
+        if seen != expected:
+            raise AssertionError(f"table {table} has {seen}")
+        return True
+
+    wait_until(agrees, f"table {table} has {expected}", timeout_s=timeout_s)
 
 
 @dataclass(frozen=True, slots=True)

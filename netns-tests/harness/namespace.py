@@ -31,6 +31,10 @@ class CommandFailed(AssertionError):
     """A command in a namespace ended with another status than 0; the text holds its output."""
 
 
+class ProcessEnded(Exception):
+    """A process ended that should run; no use to wait for anything of it."""
+
+
 class Namespace:
     """One network namespace with its loopback up, and the processes started in it."""
 
