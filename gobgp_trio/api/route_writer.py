@@ -49,23 +49,28 @@ class PathOptions:
     only_binary: bool = False
 
 
-def write_prefix(nlri: bytes, address_octets: int) -> tuple[str, bytes]:
+# Field 1 of an ``api.IPAddressPrefix`` for each length, with the tag of field 2 behind it.
+_PREFIX_HEADS = tuple(field_number(1, bits) + b"\x12" for bits in range(129))
+_BITS_TEXT = tuple(f"/{bits}".encode() for bits in range(129))
+
+
+def write_prefix(nlri: bytes, address_octets: int) -> tuple[bytes, bytes]:
     """A unicast NLRI key as text and as content of an ``api.NLRI``."""
     bits = nlri[0]
-    address = format_octets(nlri[1:].ljust(address_octets, b"\0"))
-    prefix = field_number(1, bits) + field_text(2, address)
-    return f"{address}/{bits}", field_octets(1, prefix)
+    address = format_octets(nlri[1:].ljust(address_octets, b"\0")).encode()
+    prefix = _PREFIX_HEADS[bits] + write_varint(len(address)) + address
+    return address + _BITS_TEXT[bits], b"\x0a" + write_varint(len(prefix)) + prefix
 
 
-def _write_ipv4(nlri: bytes) -> tuple[str, bytes]:
+def _write_ipv4(nlri: bytes) -> tuple[bytes, bytes]:
     return write_prefix(nlri, 4)
 
 
-def _write_ipv6(nlri: bytes) -> tuple[str, bytes]:
+def _write_ipv6(nlri: bytes) -> tuple[bytes, bytes]:
     return write_prefix(nlri, 16)
 
 
-NLRI_WRITERS: dict[Family, Callable[[bytes], tuple[str, bytes]]] = {
+NLRI_WRITERS: dict[Family, Callable[[bytes], tuple[bytes, bytes]]] = {
     Family.IPV4_UNICAST: _write_ipv4,
     Family.IPV6_UNICAST: _write_ipv6,
 }
@@ -83,6 +88,7 @@ class DestinationWriter:
         self.options = options
         self._write_nlri = NLRI_WRITERS[family]
         self._family_octets = field_octets(9, write_family(family))
+        self._has_binary = options.nlri_binary or options.attribute_binary or options.only_binary
         self._attributes: dict[PathAttributes, AttributeOctets] = {}
         self._details: dict[tuple[Path, bool], bytes] = {}
 
@@ -90,11 +96,14 @@ class DestinationWriter:
         """One framed ``ListPathResponse``: a destination with its paths, best first."""
         text, nlri_content = self._write_nlri(nlri)
         is_best = self.options.shows_best
-        fields = [field_octets(1, text.encode())]
+        destination = b"\x0a" + write_varint(len(text)) + text
         for path in paths:
-            fields.append(field_octets(2, self._write_path(nlri, nlri_content, path, is_best)))
+            content = self._write_path(nlri, nlri_content, path, is_best)
+            destination += b"\x12" + write_varint(len(content)) + content
             is_best = False
-        return frame_message(field_octets(1, b"".join(fields)))
+        size = write_varint(len(destination))
+        head = (1 + len(size) + len(destination)).to_bytes(5, "big")  # not compressed, length
+        return head + b"\x0a" + size + destination
 
     def _write_path(self, nlri: bytes, nlri_content: bytes, path: Path, is_best: bool) -> bytes:
         details = self._details.get((path, is_best))
@@ -102,11 +111,11 @@ class DestinationWriter:
             if len(self._details) >= MAX_KEPT:
                 self._details.clear()
             details = self._details[path, is_best] = self._write_details(path, is_best)
-        options = self.options
-        if not (options.nlri_binary or options.attribute_binary or options.only_binary):
-            attributes = self._attributes_of(path.attributes).with_nlri(nlri_content)
-            return b"\x0a" + write_varint(len(nlri_content)) + nlri_content + attributes + details
-        return self._write_binary_path(nlri, nlri_content, path, details)
+        if self._has_binary:
+            return self._write_binary_path(nlri, nlri_content, path, details)
+        kept = self._attributes.get(path.attributes) or self._attributes_of(path.attributes)
+        attributes = kept.before if kept.mp_reach is None else kept.with_nlri(nlri_content)
+        return b"\x0a" + write_varint(len(nlri_content)) + nlri_content + attributes + details
 
     def _write_binary_path(
         self, nlri: bytes, nlri_content: bytes, path: Path, details: bytes
@@ -137,7 +146,6 @@ class DestinationWriter:
         options = self.options
         is_filtered = bool(path.rejected) and options.shows_filtered
         source = path.source
-        has_binary = options.nlri_binary or options.attribute_binary or options.only_binary
         return b"".join(
             (
                 field_octets(3, age),
@@ -148,7 +156,7 @@ class DestinationWriter:
                 field_number(12, is_filtered),
                 field_number(14, source.kind is SourceKind.NETLINK),
                 field_text(15, format_octets(source.address)) if source.address else b"",
-                b"" if has_binary else _write_origin(source),
+                b"" if self._has_binary else _write_origin(source),
             )
         )
 

@@ -73,7 +73,7 @@ def field_float(number: int, value: float) -> bytes:
 
 def field_packed(number: int, values: Iterable[int]) -> bytes:
     """A repeated unsigned or enum field in packed form; nothing for an empty list."""
-    octets = b"".join(map(write_varint, values))
+    octets = b"".join([write_varint(value) for value in values])
     return field_octets(number, octets) if octets else b""
 
 
