@@ -33,7 +33,8 @@ class RouteEvent:
     """A route is there, or it is gone.
 
     ``replaced``: the kernel put ``route`` in the place of the first one with its key, whoever
-    owned that, and sends no event for the one that went.  ``appended``: it was put behind those
+    owned that, and sends no event for the one that went (of an IPv6 route with several legs it
+    says so even when there was none).  ``appended``: it was put behind those
     with its key (IPv4), or made one more leg of the route (IPv6, where ``route`` has all legs).
     """
 

@@ -116,7 +116,7 @@ class Fib4:
         if not leg.gateway:
             if link is None:
                 raise Refused(errno.ENODEV)
-            if not link.up:
+            if not link.up and wanted.scope != RT_SCOPE_HOST:
                 raise Refused(errno.ENETDOWN, "Device for nexthop is not up")
             return leg
         if wanted.scope >= RT_SCOPE_LINK:
@@ -196,9 +196,9 @@ class Fib4:
                 self.create(route, NLM_F_CREATE | NLM_F_APPEND, 0)
 
     def on_address_removed(self, address: Address) -> None:
-        """Its routes go, heard; then silently those that used it as their source.
+        """Its routes go, and those that used it as their source, heard.
 
-        With the last address of a link all IPv4 routes over the link go, silently, too.
+        With the last address of a link all IPv4 routes over the link go, silently.
         """
         kept = [own for own in self._state.addresses if own.family is FAMILY]
         still = {
@@ -206,7 +206,8 @@ class Fib4:
             for own in kept
             for route in self._routes_of(own)
         }
-        for route in self._routes_of(address):
+        connected_first = [*self._routes_of(address)][::-1]
+        for route in connected_first:
             table = self.tables[route.table_id]
             for held in table.at(route.nlri):
                 same_place = (held.table_id, held.nlri, held.oif)
@@ -219,6 +220,7 @@ class Fib4:
             for route in list(self.dump()):
                 if route.prefsrc == address.address:
                     self._drop(self.tables[route.table_id], route)
+                    self._emit(False, route, 0)
         index = address.interface_index
         if not any(own.interface_index == index for own in kept):
             for route in list(self.dump()):
@@ -237,7 +239,7 @@ class Fib4:
             route_type=RTN_LOCAL,
             scope=RT_SCOPE_HOST,
             oif=index,
-            prefsrc=address.address,
+            prefsrc=self._state.primary_of(address).address,
         )
         yield own
         bits = address.prefix_bits

@@ -46,18 +46,17 @@ class Fib6:
         """
         table = self.tables.setdefault(wanted.table_id, Table())
         entries = self._resolve(wanted)
-        event_flags = 0
-        for position, entry in enumerate(entries):
-            if position:
-                # What follows the first is added beside it, whatever the request said.
-                flags = (flags | NLM_F_CREATE) & ~(NLM_F_EXCL | NLM_F_REPLACE)
-                self._add(table, entry, flags)
-            else:
-                event_flags = self._add(table, entry, flags)
+        event_flags = self._add(table, entries[0], flags)
+        for entry in entries[1:]:
+            # What follows the first is added beside it, whatever the request said.
+            self._add(table, entry, (flags | NLM_F_CREATE) & ~(NLM_F_EXCL | NLM_F_REPLACE))
         first = entries[0]
-        if len(entries) > 1:
-            event_flags &= ~NLM_F_EXCL
-        report = self._report_group(_group_of(table.at(first.nlri), first), first)
+        if wanted.nexthops:
+            # The event repeats the request, even when there was nothing to replace.
+            event_flags = flags & (NLM_F_REPLACE | NLM_F_APPEND) or NLM_F_CREATE
+        group = _group_of(table.at(first.nlri), first)
+        # A single one that joined tells of itself first, a multipath request of all in order.
+        report = self._report_group(group, group[0] if wanted.nexthops else first)
         self._state.emit_route(True, report, event_flags, port_id)
 
     def _add(self, table: Table, entry: KernelRoute, flags: int) -> int:
@@ -70,7 +69,7 @@ class Fib6:
             self._replace(table, same_metric, entry)
             return NLM_F_REPLACE
         if flags & NLM_F_REPLACE and not flags & NLM_F_CREATE:
-            raise Refused(errno.ENOENT)
+            raise Refused(errno.ENOENT, "Can not replace route - no match found")
         if any(_same_hop(old, entry) for old in same_metric):
             raise Refused(errno.EEXIST)
         before = [old for old in held if (old.metric or 0) <= (entry.metric or 0)]
@@ -203,18 +202,20 @@ class Fib6:
     def _find_device(self, leg: Leg, table_id: int) -> int:
         """The link a gateway is on: the longest match must be neither via a gateway nor reject."""
         for looked_up in ((table_id,), LOOKUP_ORDER):
-            found = self._look_up(looked_up, leg.gateway)
+            found = self._look_up(looked_up, leg)
             if found is None or found.gateway is not None or found.route_type >= RTN_BLACKHOLE:
                 continue
-            if found.oif is not None and leg.interface_index in (0, found.oif):
+            if found.oif is not None:
                 return found.oif
         raise Refused(errno.EHOSTUNREACH)
 
-    def _look_up(self, table_ids: tuple[int, ...], address: bytes) -> KernelRoute | None:
+    def _look_up(self, table_ids: tuple[int, ...], leg: Leg) -> KernelRoute | None:
+        """The longest match for a gateway, over the leg's own link when it names one."""
         for table_id in table_ids:
             table = self.tables.get(table_id)
-            for route in table.covering(FAMILY, address) if table else []:
-                return route
+            for route in table.covering(FAMILY, leg.gateway) if table else []:
+                if leg.interface_index in (0, route.oif):
+                    return route
         return None
 
     def _drop(self, table: Table, route: KernelRoute) -> None:
@@ -240,12 +241,14 @@ class Fib6:
 
     def on_link_down(self, index: int) -> None:
         """Routes over the link go, heard; of siblings only when no other link of theirs is up."""
-        for table in self.tables.values():
-            for nlri in list(table.routes):
-                for entry in list(table.at(nlri)):
-                    group = _group_of(table.at(nlri), entry)
-                    if entry.oif == index and all(
-                        not self._state.links[one.oif or 0].up for one in group
+        for table_id in sorted(self.tables):
+            table = self.tables[table_id]
+            for nlri in sorted(table.routes):
+                held = table.at(nlri)
+                for entry in held:
+                    indexes = {one.oif for one in _group_of(held, entry)}
+                    if index in indexes and not any(
+                        self._state.links[other or 0].up for other in indexes - {index}
                     ):
                         self._drop(table, entry)
                         self._state.emit_route(False, self._report_group([entry], entry), 0, 0)
@@ -259,7 +262,7 @@ class Fib6:
                 for held in table.at(route.nlri)
             ):
                 continue
-            self.create(route, NLM_F_CREATE | NLM_F_EXCL, 0)
+            self.create(route, NLM_F_CREATE, 0)
 
     def on_address_removed(self, address: Address) -> None:
         """Its routes go, heard; those over gateways of the network stay."""
@@ -269,7 +272,8 @@ class Fib6:
             if own.family is FAMILY
             for route in self._routes_of(own)
         }
-        for route in self._routes_of(address):
+        local_first = [*self._routes_of(address)][::-1]
+        for route in local_first:
             table = self.tables[route.table_id]
             if (route.table_id, route.nlri, route.oif) in still:
                 continue
@@ -290,7 +294,7 @@ class Fib6:
             route_type=RTN_LOCAL,
             oif=index,
         )
-        if not address.flags & IFA_F_NOPREFIXROUTE:
+        if not address.flags & IFA_F_NOPREFIXROUTE and not self._state.links[index].loopback:
             yield replace(
                 own,
                 nlri=nlri_of_address(address.network_address, address.prefix_bits),

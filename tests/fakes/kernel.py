@@ -24,6 +24,7 @@ from gobgp_trio.daemon.netlink_port import NetlinkPort
 from gobgp_trio.daemon.netlink_writer import Refusal, Send, run_sends
 from gobgp_trio.rtnl.address import (
     IFA_F_PERMANENT,
+    IFA_F_SECONDARY,
     IFADDRMSG,
     RTM_DELADDR,
     RTM_GETADDR,
@@ -60,7 +61,7 @@ from gobgp_trio.types.family import Family
 from gobgp_trio.types.prefix import parse_address
 from tests.fakes.fib4 import Fib4
 from tests.fakes.fib6 import Fib6
-from tests.fakes.kernel_state import FakeLink, KernelState, Refused
+from tests.fakes.kernel_state import FakeLink, KernelState, Refused, is_primary_of
 from tests.fakes.route_requests import (
     RouteDetails,
     build_route,
@@ -69,6 +70,7 @@ from tests.fakes.route_requests import (
 )
 
 ROUTE_MESSAGES = (RTM_NEWROUTE, RTM_DELROUTE)
+NO_SUCH_INDEX = 999
 FOREIGN_PORT_ID = 4_000_000  # whoever else writes routes
 
 
@@ -145,7 +147,7 @@ class FakeKernel:
         loopback = self.add_link("lo", loopback=True)
         assert loopback == 1
         self.add_address("lo", "127.0.0.1/8")
-        self.add_address("lo", "::1/128", noprefixroute=True)
+        self.add_address("lo", "::1/128")
 
     # --- sockets
 
@@ -258,7 +260,12 @@ class FakeKernel:
             if wanted.table_id and wanted.table_id not in fib.tables:
                 failure = errno.ENOENT
             kind = RTM_NEWROUTE
-            bodies = map(write_route_body, filter(_Filter(wanted), list(fib.dump())))
+            found = self.routes(
+                wanted.family,
+                table_id=wanted.table_id or None,
+                protocol=wanted.protocol or None,
+            )
+            bodies = map(write_route_body, found)
             if wanted.table_id or wanted.protocol:
                 flags |= NLM_F_DUMP_FILTERED
         messages = [write_message(kind, flags, message.seq, body, port.port_id) for body in bodies]
@@ -323,37 +330,49 @@ class FakeKernel:
         """The interface of this name."""
         return next(link for link in self.state.links.values() if link.name == name)
 
+    def index_of(self, name: str) -> int:
+        """The index of an interface, or one that no interface has."""
+        found = (link.index for link in self.state.links.values() if link.name == name)
+        return next(found, NO_SUCH_INDEX)
+
     def set_link(self, name: str, *, up: bool | None = None, plugged: bool | None = None) -> None:
         """Switch an interface on or off, or pull its cable."""
         link = self.link(name)
-        before = [end.report() for end in (link, link.peer) if end]
+        ends = [end for end in (link, link.peer) if end]
+        before = [end.report() for end in ends]
+        went_down, came_up = up is False and link.up, up is True and not link.up
+        if went_down:
+            self._lose_routes(link)
         if plugged is not None:
             link.plugged = plugged
-        went_down, came_up = up is False and link.up, up is True and not link.up
-        link.up = link.up if up is None else up
-        for end, old in zip((link, link.peer), before, strict=False):
-            if end and end.report() != old:
+        if up is not None:
+            link.up = up
+        for end, old in zip(ends, before, strict=True):
+            if end.report() != old:
                 self._emit(RTM_NEWLINK, write_link_body(end.report()))
-        if went_down:
-            self.fib4.on_link_down(link.index)
-            for address in self._addresses_of(link.index, Family.IPV6_UNICAST):
-                if not link.loopback:
-                    self._forget_address(address)
-            self.fib6.on_link_down(link.index)
         if came_up:
             self.fib4.on_link_up(link.index)
 
+    def _lose_routes(self, link: FakeLink) -> None:
+        """IPv6 addresses go with the link, IPv4 ones stay."""
+        self.fib4.on_link_down(link.index)
+        self.fib6.on_link_down(link.index)
+        for address in self._addresses_of(link.index, Family.IPV6_UNICAST):
+            if not link.loopback:
+                self._forget_address(address)
+
     def remove_link(self, name: str) -> None:
-        """The interface is gone, with all that was on it."""
+        """The interface is gone, with all that was on it, and the other end of a veth too."""
         link = self.link(name)
         self.set_link(name, up=False)
         for family in (Family.IPV4_UNICAST, Family.IPV6_UNICAST):
             for address in self._addresses_of(link.index, family):
                 self._forget_address(address)
         del self.state.links[link.index]
-        if link.peer:
-            link.peer.peer, link.peer.plugged = None, False
         self._emit(RTM_DELLINK, write_link_body(link.report()))
+        if link.peer:
+            link.peer.peer = None
+            self.remove_link(link.peer.name)
 
     # --- `ip address`
 
@@ -383,6 +402,8 @@ class FakeKernel:
             peer=None if other is None else parse_address(other),
             flags=flags | IFA_F_PERMANENT | (0x200 if noprefixroute else 0),
         )
+        if any(is_primary_of(held, address) for held in self.state.addresses):
+            address = replace(address, flags=address.flags | IFA_F_SECONDARY)
         self.state.addresses.append(address)
         self._emit(RTM_NEWADDR, write_address_body(address))
         if address.family is Family.IPV4_UNICAST:
@@ -398,8 +419,12 @@ class FakeKernel:
         self._emit(RTM_NEWADDR, write_address_body(new))
 
     def remove_address(self, name: str, text: str) -> None:
-        """``ip address del``."""
-        self._forget_address(self._find_address(name, text))
+        """``ip address del``; the secondary addresses of an IPv4 network go with its primary."""
+        address = self._find_address(name, text)
+        for held in list(self.state.addresses):
+            if is_primary_of(address, held) and held is not address:
+                self._forget_address(held)
+        self._forget_address(address)
 
     def _find_address(self, name: str, text: str) -> Address:
         own, index = parse_address(text.partition("/")[0]), self.link(name).index
@@ -429,7 +454,7 @@ class FakeKernel:
         Raises:
             Refused: as the kernel would.
         """
-        wanted = build_route(mode, prefix, lambda name: self.link(name).index, details)
+        wanted = build_route(mode, prefix, self.index_of, details)
         (message,) = read_messages(write_route_request(mode, wanted))
         self._write_route(message, FOREIGN_PORT_ID)
 
@@ -443,17 +468,6 @@ class FakeKernel:
             for route in fib.dump()
             if table_id in (None, route.table_id) and protocol in (None, route.protocol)
         ]
-
-
-class _Filter:
-    """Whether a route is what a strict dump asked for."""
-
-    def __init__(self, wanted: KernelRoute) -> None:
-        self._wanted = wanted
-
-    def __call__(self, route: KernelRoute) -> bool:
-        wanted = self._wanted
-        return wanted.table_id in (0, route.table_id) and wanted.protocol in (0, route.protocol)
 
 
 def write_link_body(link: Link) -> bytes:

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from gobgp_trio.rtnl.address import Address
+from gobgp_trio.rtnl.address import IFA_F_SECONDARY, Address
 from gobgp_trio.rtnl.link import IFF_LOOPBACK, IFF_LOWER_UP, IFF_RUNNING, IFF_UP, Link
 from gobgp_trio.rtnl.route import (
     RT_TABLE_LOCAL,
     RT_TABLE_MAIN,
+    RTN_LOCAL,
     RTNH_F_DEAD,
     RTNH_F_LINKDOWN,
     RTNH_F_ONLINK,
@@ -15,6 +16,7 @@ from gobgp_trio.rtnl.route import (
     Leg,
 )
 from gobgp_trio.types.family import Family
+from gobgp_trio.types.prefix import nlri_of_address
 
 
 class Refused(Exception):
@@ -85,6 +87,12 @@ class KernelState:
         table_id = self.table_of_link(index)
         return RT_TABLE_LOCAL if table_id == RT_TABLE_MAIN else table_id
 
+    def primary_of(self, address: Address) -> Address:
+        """The address whose network a secondary one shares; of others themselves."""
+        if not address.flags & IFA_F_SECONDARY:
+            return address
+        return next((held for held in self.addresses if is_primary_of(held, address)), address)
+
     def leg_flags(self, leg: Leg) -> int:
         """``RTNH_F_*`` of a leg as the state of its link makes them."""
         link = self.links[leg.interface_index]
@@ -97,9 +105,22 @@ class KernelState:
         if route.nexthops:
             legs = tuple(replace(leg, flags=self.leg_flags(leg)) for leg in route.nexthops)
             return replace(route, nexthops=legs)
-        if route.oif is None:
-            return route
+        if route.oif is None or route.route_type == RTN_LOCAL:
+            return route  # one's own addresses answer whatever the cable does
         return replace(route, flags=self.leg_flags(route.legs[0]))
+
+
+def is_primary_of(one: Address, other: Address) -> bool:
+    """Whether ``other`` is secondary to ``one``: same IPv4 network, length and link, and later."""
+    bits = one.prefix_bits
+    return (
+        one.family is Family.IPV4_UNICAST is other.family
+        and one.interface_index == other.interface_index
+        and bits == other.prefix_bits
+        and not one.flags & IFA_F_SECONDARY
+        and nlri_of_address(one.network_address, bits)
+        == nlri_of_address(other.network_address, bits)
+    )
 
 
 class Table:
