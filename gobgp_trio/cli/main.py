@@ -8,6 +8,7 @@ not (``{"error": ...}`` with ``-j``), or on standard error when the line typed i
 130 without a word after Ctrl-C, 141 when whoever reads our output is gone.
 """
 
+import gc
 import os
 import sys
 
@@ -71,6 +72,7 @@ gobgp.add_command(netlink_group)
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command and end the process; the console script ``gobgp`` calls this."""
+    gc.disable()  # the process is short; looking for garbage would cost more than the garbage
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 

@@ -1,8 +1,8 @@
-"""The version of the installed package."""
+"""The version, as a function that can be deferred: reading the package's metadata takes a while."""
 
-from importlib.metadata import version
+from gobgp_trio.version import VERSION
 
 
 def read_version() -> str:
-    """``1.2.3``, from the package's metadata."""
-    return version("gobgp-trio")
+    """The version of the installed package."""
+    return VERSION

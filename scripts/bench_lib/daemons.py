@@ -7,6 +7,7 @@ and differs from the daemon's defaults is named in ``settings``, which the repor
 
 import re
 import shutil
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,10 @@ from gobgp_trio.types.family import Family
 from harness.bird import BIRD, Bird
 from harness.gobgpd import GOBGPD, Gobgpd
 from harness.namespace import Namespace
+from harness.wait import wait_until
+
+# In our log, see gobgp_trio.daemon.lag.
+LAG_KEY = "largest_lag_ms"
 
 DAEMON_AS, FEEDER_AS, RECEIVER_AS = 65000, 65001, 65002
 ROUTER_ID = "10.200.1.1"
@@ -59,6 +64,9 @@ class Daemon(Protocol):
 
     def pids(self) -> list[int]:
         """Its processes."""
+
+    def take_lag_ms(self) -> float | None:
+        """How late its event loop was at most since last asked; None when it does not tell."""
 
     def stop(self) -> None:
         """End it; nothing of it stays."""
@@ -103,6 +111,9 @@ class BirdDaemon:
 
     def pids(self) -> list[int]:
         return [self._pid]
+
+    def take_lag_ms(self) -> None:
+        return None
 
     def stop(self) -> None:
         self._bird.stop()
@@ -155,6 +166,16 @@ class OurDaemon:
 
     def pids(self) -> list[int]:
         return [self._gobgpd.process.pid]
+
+    def take_lag_ms(self) -> float:
+        """Told in the log, on SIGUSR1."""
+        told = len(self._lags_ms())
+        self._gobgpd.process.send_signal(signal.SIGUSR1)
+        return wait_until(lambda: self._lags_ms()[told:], "gobgpd tells its event loop's lag")[0]
+
+    def _lags_ms(self) -> list[float]:
+        events = self._gobgpd.events()
+        return [float(event[LAG_KEY]) for event in events if LAG_KEY in event]
 
     def stop(self) -> None:
         self._gobgpd.stop()

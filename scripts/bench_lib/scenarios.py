@@ -86,12 +86,16 @@ def measure(bench: Bench, scenario: Scenario) -> Figures:
     """
     with _started(bench) as running:
         try:
+            running.daemon.take_lag_ms()
             start_s, others_s = time.monotonic(), _others_s(running)
             figures = scenario(bench, running)
+            lag_ms = running.daemon.take_lag_ms()
             passed_s, others_s = time.monotonic() - start_s, _others_s(running) - others_s
         except (OSError, PeerEnded, AssertionError) as error:
             words = running.daemon.log_tail()
             raise RunFailed(f"{type(error).__name__}: {error}\n{words}".rstrip()) from error
+    if lag_ms is not None:
+        figures["loop_lag_ms"] = lag_ms
     return figures | {"other_cpus": max(0.0, others_s / passed_s)}
 
 
