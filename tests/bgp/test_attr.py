@@ -141,6 +141,22 @@ def test_the_short_way_serves_the_usual_shape() -> None:
     assert find_fields(same) == find_fields(plain)
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        "80040400000007" + "80040400000008",  # MULTI_EXIT_DISC twice
+        "c00804fde90064" + "80040400000007",  # not in order
+        "400303c00002",  # NEXT_HOP again, and too short
+        "c06300",  # unknown
+        "400500",  # LOCAL_PREF from an external peer
+    ],
+)
+def test_other_shapes_take_the_long_way(more: str) -> None:
+    usual = BASE[1] + BASE[2] + BASE[3]
+    assert read_plain(usual, PLAIN_HEADS_EXTERNAL) is not None
+    assert read_plain(usual + bytes.fromhex(more), PLAIN_HEADS_EXTERNAL) is None
+
+
 @given(attribute_blocks, st.booleans(), st.booleans())
 def test_the_tables_read_what_they_wrote(block: bytes, is_ebgp: bool, is_wide: bool) -> None:
     items, _ = walk_attributes(block)

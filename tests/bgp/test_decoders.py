@@ -29,7 +29,7 @@ DECODERS = {
     "read_plain": "test_the_short_way_agrees_with_the_tables",
     "read_prefix": "test_splitting_agrees_with_reading_one_by_one",
     "read_route_refresh": "test_any_octets_are_a_route_refresh_or_its_fault",
-    "read_shutdown_message": "test_any_octets_are_a_notification_or_its_fault",
+    "read_shutdown_message": "test_any_octets_are_a_shutdown_message_or_none",
     "read_values": "test_the_tables_read_what_they_wrote",
     "split_messages": "test_a_bad_stream_split_anywhere_gives_the_same_fault",
     "split_next_hop": "test_any_octets_are_an_update_or_a_fault",

@@ -260,6 +260,13 @@ def test_a_bad_stream_split_anywhere_gives_the_same_fault(junk: bytes, tail: byt
         assert read(stream[:cut], stream[cut:]) == whole
 
 
+@given(st.binary(max_size=300))
+def test_any_octets_are_a_shutdown_message_or_none(data: bytes) -> None:
+    text = read_shutdown_message(data)
+    assert len(text) <= 255
+    assert bool(text) is (len(data) > 1 and 0 < data[0] < len(data))
+
+
 @given(st.text())
 def test_a_shutdown_message_is_cut_between_characters(text: str) -> None:
     data = write_shutdown_message(text)

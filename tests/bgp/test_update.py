@@ -245,6 +245,18 @@ def test_a_known_update_reads_like_a_new_one(
         assert same is attributes
 
 
+def test_an_error_is_told_each_time_it_comes() -> None:
+    table = AttributeTable()
+    block = bytes.fromhex("4001010040020602010000fde9400304c000020140050400000064")
+    body = write_update(attributes=block, nlri=b"\x08\x0a")
+    updates = [read_update(body, make_context(), table) for _ in range(2)]
+    lines = ["reach IPV4_UNICAST via 192.0.2.1 10.0.0.0/8", "LOCAL_PREF discard 9"]
+    for update in updates:
+        assert isinstance(update, Update)
+        assert show_update(update, with_path=False) == lines
+    assert len({id(update.reach[0][1]) for update in updates if isinstance(update, Update)}) == 1
+
+
 @given(bodies)
 def test_sessions_of_other_terms_do_not_see_each_others_sets(body: bytes) -> None:
     table = AttributeTable()
