@@ -379,18 +379,28 @@ class Exporter:
         for target, nlris in settled.doubtful.items():
             self._doubtful.setdefault(target, []).extend(nlris)
         if settled.refusals:
-            target, _, text = settled.refusals[-1]
-            self.stats.on_refused(len(settled.refusals), text, wall_s)
-            log.warning(
-                "netlink export: the kernel refused routes",
-                count=len(settled.refusals),
-                table=target.key.table_id,
-                error=text,
-            )
+            self.stats.on_refused(len(settled.refusals), settled.refusals[-1][2], wall_s)
+            self._log_refusals(settled)
         if settled.follow_up:
             self._plans.append(settled.follow_up)
         if settled.doubtful or settled.follow_up:
             self._doorbell.set()
+
+    def _log_refusals(self, settled: Settled) -> None:
+        """Once, not at every further attempt."""
+        fresh = [
+            (target, text)
+            for target, nlri, text in settled.refusals
+            if target.troubles.get(nlri, (1, 0.0))[0] == 1
+        ]
+        if fresh:
+            target, text = fresh[-1]
+            log.warning(
+                "netlink export: the kernel refused routes",
+                count=len(fresh),
+                table=target.key.table_id,
+                error=text,
+            )
 
     def _note_conflicts(self, doubtful: dict[Target, list[bytes]]) -> None:
         for target, nlris in doubtful.items():

@@ -171,7 +171,9 @@ class Resolver:
                 continue
             if not leg.gateway:
                 usable.append(Leg(address, leg.interface_index))
-            elif leg.onlink or leg.gateway == address or is_link_local(leg.gateway):
+            elif leg.onlink:  # the kernel would refuse this gateway without being told the same
+                usable.append(Leg(leg.gateway, leg.interface_index, onlink=True))
+            elif leg.gateway == address or is_link_local(leg.gateway):
                 usable.append(Leg(leg.gateway, leg.interface_index))
             elif leg.gateway not in seen:
                 usable += self._through_gateway(table_id, leg, (*seen, address))

@@ -67,6 +67,13 @@ def test_recursion_follows_gateways_that_are_not_on_the_link() -> None:
     assert resolve(view, "192.0.2.1").legs == (via("10.0.0.9", ETH0),)
 
 
+def test_a_gateway_declared_to_be_on_the_link_is_handed_on_as_such() -> None:
+    view = plain_view()
+    gateway = Leg(packed("198.51.100.9"), ETH1, onlink=True)
+    view.on_route(make_route("192.0.2.0/24", gateway), ViewChanges())
+    assert resolve(view, "192.0.2.1").legs == (gateway,)
+
+
 def test_a_loop_of_gateways_is_unreachable() -> None:
     view = plain_view()
     view.on_route(make_route("198.51.100.0/24", via("203.0.113.1", ETH0)), ViewChanges())
