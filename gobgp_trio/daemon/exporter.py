@@ -245,8 +245,11 @@ class Exporter:
 
     async def _settle_down(self) -> None:
         """Wait until every write is answered and what the answers ask for is done."""
-        while self._in_flight:
-            await self._idle.wait()
+        while self._in_flight or self._plans:
+            while self._in_flight:
+                await self._idle.wait()
+            for plan in _take(self._plans):
+                await self._submit(plan)
 
     async def _follow_up(self) -> None:
         """Do what answers of the kernel, and the clock, made necessary."""
@@ -262,17 +265,13 @@ class Exporter:
                 target.forget_old_troubles(now_s)
         while self._plans or self._doubtful or self._audit_wanted:
             await self._settle_down()
-            plans, self._plans = self._plans, []
-            for plan in plans:
-                await self._submit(plan)
-            await self._settle_down()
             if self._doubtful:
                 doubtful, self._doubtful = self._doubtful, {}
                 self._plans += await self._auditor.look_at(
                     doubtful, self.settings.route_protocol, now_s
                 )
                 self._note_conflicts(doubtful)
-            if self._audit_wanted:
+            elif self._audit_wanted:
                 self._audit_wanted = False
                 await self._audit()
 
@@ -291,10 +290,11 @@ class Exporter:
         for changes in _take(self._view_changes):
             hops = await self._refresh_hops(changes)
             if hops:
-                await self._submit(self.planner.replan_hops(hops))
+                for plan in self.planner.replan_hops(hops):
+                    await self._submit(plan)
             if changes.everything or changes.downed:
                 self._audit_wanted = True
-            self._retry_refused()
+            await self._retry_refused()
             await self._settle_down()
         drift = Drift()
         now_s = trio.current_time()
@@ -316,21 +316,22 @@ class Exporter:
                 began_s = time.perf_counter()
         return hops
 
-    def _retry_refused(self) -> None:
+    async def _retry_refused(self) -> None:
         """A change may have made acceptable what the kernel refused; few of them, so try all."""
-        for target in self.planner.targets.values():
+        for target in list(self.planner.targets.values()):
             if not target.troubles:
                 continue
             refused = [
                 nlri for nlri, waiting in target.waiting.items() if waiting.state is State.REFUSED
             ]
             if refused:
-                self._plans.append(self.planner.retry(target, refused))
+                await self._submit(self.planner.retry(target, refused))
 
     async def _flush(self) -> None:
         await self._settle_down()
         self._drop_pending()
-        await self._submit(self.planner.flush())
+        for plan in self.planner.flush():
+            await self._submit(plan)
         await self._settle_down()
         for done in _take(self._flush_wanted):
             done.set()
@@ -363,10 +364,10 @@ class Exporter:
     async def _move_protocol(self, old_protocol: int) -> None:
         """Another protocol number: our routes go under the old one and come back by the plan."""
         new = self.settings
-        plan = self.planner.flush()
         self._templates.clear()
         self.settings = replace(new, route_protocol=old_protocol)
-        await self._submit(plan)
+        for plan in self.planner.flush():
+            await self._submit(plan)
         await self._settle_down()
         self._templates.clear()
         self.settings = new

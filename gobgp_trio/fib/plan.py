@@ -12,7 +12,8 @@ Rules of ownership, which every line here serves:
 
 import heapq
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from typing import TypeVar
 
 from gobgp_trio.config.schema import MAIN_TABLE
 from gobgp_trio.fib.resolve import NextHop, Resolver
@@ -21,6 +22,11 @@ from gobgp_trio.fib.target import Installed, Plan, State, Target, Waiting
 from gobgp_trio.rtnl.route_batch import RouteAction
 from gobgp_trio.types.family import Family
 from gobgp_trio.types.path import Path
+
+SLICE_ROUTES = 2048
+
+_Value = TypeVar("_Value")
+_ByHop = dict[tuple[NextHop, tuple[str, ...]], list[bytes]]
 
 
 class Planner:
@@ -87,25 +93,39 @@ class Planner:
             self._place(plan, family, None, NOWHERE, gone)
         return plan
 
-    def replan_hops(self, hops: set[NextHop]) -> Plan:
-        """The writes that follow from changed answers of the resolver."""
+    def replan_hops(self, hops: set[NextHop]) -> Iterator[Plan]:
+        """The writes that follow from changed answers of the resolver, slice by slice.
+
+        The caller may write, and the kernel's answers may come in, between two slices.
+        """
+        for target in list(self.targets.values()):
+            for nlris in _slices(target.installed):
+                touched: _ByHop = {}
+                for nlri in nlris:
+                    entry = target.installed.get(nlri)
+                    if entry is not None and entry.hop in hops:
+                        touched.setdefault((entry.hop, entry.rules), []).append(nlri)
+                if touched:
+                    yield self._bring_all(target, touched)
+            for nlris in _slices(target.waiting):
+                touched = {}
+                for nlri in nlris:
+                    held = target.waiting.get(nlri)
+                    if held is not None and held.hop in hops and held.state is not State.CONFLICT:
+                        touched.setdefault((held.hop, held.rules), []).append(nlri)
+                if touched:
+                    yield self._bring_all(target, touched)
+
+    def _bring_all(self, target: Target, touched: _ByHop) -> Plan:
         plan = Plan()
-        for target in self.targets.values():
-            touched: dict[tuple[NextHop, tuple[str, ...]], list[bytes]] = {}
-            for nlri, entry in target.installed.items():
-                if entry.hop in hops:
-                    touched.setdefault((entry.hop, entry.rules), []).append(nlri)
-            for nlri, waiting in target.waiting.items():
-                if waiting.hop in hops and waiting.state is not State.CONFLICT:
-                    touched.setdefault((waiting.hop, waiting.rules), []).append(nlri)
-            for (hop, rules), nlris in touched.items():
-                self.bring(plan, target, hop, rules, nlris)
+        for (hop, rules), nlris in touched.items():
+            self.bring(plan, target, hop, rules, nlris)
         return plan
 
     def retry(self, target: Target, nlris: Collection[bytes]) -> Plan:
         """Try waiting prefixes again, whatever they waited for."""
         plan = Plan()
-        again: dict[tuple[NextHop, tuple[str, ...]], list[bytes]] = {}
+        again: _ByHop = {}
         for nlri in nlris:
             waiting = target.waiting.pop(nlri, None)
             if waiting is not None:
@@ -117,14 +137,16 @@ class Planner:
         self.clear(plan, target, stuck)
         return plan
 
-    def flush(self) -> Plan:
-        """Remove everything and hold: nothing waits any more either."""
-        plan = Plan()
-        for target in self.targets.values():
-            self.clear(plan, target, list(target.installed))
-            target.waiting.clear()
+    def flush(self) -> Iterator[Plan]:
+        """Remove everything, slice by slice, and hold: nothing waits any more either."""
         self._retries.clear()
-        return plan
+        for target in list(self.targets.values()):
+            target.waiting.clear()
+            target.unwanted.clear()
+            for nlris in _slices(target.installed):
+                plan = Plan()
+                self.clear(plan, target, nlris)
+                yield plan
 
     def retry_at(self, target: Target, nlri: bytes, at_s: float) -> None:
         """Have ``pop_retries`` name this prefix when the time has come."""
@@ -230,6 +252,13 @@ class Planner:
         if target.waiting:
             for nlri in nlris:
                 target.waiting.pop(nlri, None)
+
+
+def _slices(entries: dict[bytes, _Value]) -> Iterator[list[bytes]]:
+    """The keys of a table in slices of about a millisecond of work, while others change it."""
+    keys = list(entries)
+    for start in range(0, len(keys), SLICE_ROUTES):
+        yield keys[start : start + SLICE_ROUTES]
 
 
 def lookup_table(key: TargetKey) -> int:
