@@ -6,7 +6,7 @@ think in (prefixes whose routes changed, links, addresses), so that a change cos
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gobgp_trio.rtnl.address import Address
 from gobgp_trio.rtnl.link import IFF_UP, Link
@@ -45,12 +45,19 @@ class RouteTable:
         self._bits_descending: tuple[int, ...] = ()
 
     def add(self, route: KernelRoute) -> None:
-        """Put a route in; one of the same protocol, metric and hop is replaced by it."""
+        """Put a route in; one of the same protocol, metric and hop is replaced by it.
+
+        An IPv6 route that was given one more leg comes with all of them: it replaces itself.
+        """
         level = self._by_bits.get(route.nlri[0])
         if level is None:
             level = self._by_bits[route.nlri[0]] = {}
             self._bits_descending = tuple(sorted(self._by_bits, reverse=True))
-        others = [other for other in level.get(route.nlri, ()) if not _same_slot(other, route)]
+        others = [
+            other
+            for other in level.get(route.nlri, ())
+            if not _same_slot(other, route) and not _has_grown_to(other, route)
+        ]
         level[route.nlri] = sorted([*others, route], key=_metric) if others else [route]
 
     def replace(self, route: KernelRoute) -> None:
@@ -65,15 +72,17 @@ class RouteTable:
         self.add(route)
 
     def remove(self, route: KernelRoute) -> bool:
-        """Take a route out; whether it was there."""
+        """Take a route, or some legs of an IPv6 route, out; whether it was there."""
         level = self._by_bits.get(route.nlri[0], {})
         routes = level.get(route.nlri, [])
         kept = [other for other in routes if not _same_slot(other, route)]
+        if len(kept) == len(routes):
+            kept = [_without_legs(other, route) for other in routes]
         if kept:
             level[route.nlri] = kept
         else:
             level.pop(route.nlri, None)
-        return len(kept) != len(routes)
+        return kept != routes
 
     def drop_link(self, index: int) -> list[bytes]:
         """Forget the routes over a link that went down; the prefixes concerned."""
@@ -253,6 +262,26 @@ def _same_slot(left: KernelRoute, right: KernelRoute) -> bool:
         and left.legs == right.legs
         and left.route_type == right.route_type
     )
+
+
+def _has_grown_to(old: KernelRoute, new: KernelRoute) -> bool:
+    """Whether ``new`` is an IPv6 route with all legs of ``old`` and more."""
+    return (
+        len(new.legs) > len(old.legs) > 0
+        and new.family is Family.IPV6_UNICAST
+        and _metric(old) == _metric(new)
+        and set(old.legs) < set(new.legs)
+    )
+
+
+def _without_legs(route: KernelRoute, gone: KernelRoute) -> KernelRoute:
+    """An IPv6 route after the kernel said that some of its legs are gone."""
+    if route.family is not Family.IPV6_UNICAST or _metric(route) != _metric(gone):
+        return route
+    kept = tuple(leg for leg in route.legs if leg not in gone.legs)
+    if not kept or len(kept) == len(route.legs):
+        return route
+    return replace(route, nexthops=kept, gateway=None, oif=None)
 
 
 def _only_over(route: KernelRoute, index: int) -> bool:

@@ -3,7 +3,7 @@
 from gobgp_trio.fib.kernel_view import KernelView, ViewChanges
 from gobgp_trio.fib.resolve import NextHop, Resolver
 from gobgp_trio.rtnl.link import IFF_UP
-from gobgp_trio.rtnl.route import RTN_BLACKHOLE, Leg
+from gobgp_trio.rtnl.route import RTN_BLACKHOLE, KernelRoute, Leg
 from tests.fib.view_builder import (
     MAIN,
     changes_of,
@@ -194,3 +194,27 @@ def test_a_link_that_goes_down_takes_its_routes_along() -> None:
     assert {nlri.hex() for _, _, nlri in changes.routes} == {"180a0000", "00", "0cac10"}
     view.on_link(make_link(ETH0, "eth0"), changes)
     assert resolve(view, "10.0.0.7").reason == "no route to 10.0.0.7"
+
+
+def test_an_ipv6_route_gains_and_loses_legs() -> None:
+    """The kernel tells of all legs when one is added, and of the one that goes alone."""
+    view = plain_view()
+    resolver = Resolver(view, via_default=False)
+    first, second, third = (via(f"2001:db8::{number}", ETH1) for number in (1, 2, 3))
+    hop = resolver.track(MAIN, packed("2001:db8:aa::1"), 0, validate=True)
+
+    def told(route: KernelRoute, *, gone: bool = False) -> tuple[Leg, ...] | None:
+        changes = ViewChanges()
+        if gone:
+            view.on_route_gone(route, changes)
+        else:
+            view.on_route(route, changes)
+        refreshed(resolver, changes)
+        return hop.legs
+
+    prefix = "2001:db8:aa::/48"
+    assert told(make_route(prefix, first)) == (first,)
+    assert told(make_route(prefix, first, second, third)) == (first, second, third)
+    assert told(make_route(prefix, second), gone=True) == (first, third)
+    assert told(make_route(prefix, first), gone=True) == (third,)
+    assert told(make_route(prefix, third), gone=True) is None
