@@ -1,6 +1,7 @@
 """The bridge, seen by grpcio's client over loopback."""
 
 import socket
+import struct
 import threading
 from functools import partial
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import betterproto
 import grpc
+import h2.connection
 import pytest
 import trio
 from grpclib.const import Status
@@ -119,6 +121,28 @@ async def test_many_messages_in_each_piece(serve_api: Any) -> None:
     assert [int(answer.destination.prefix) for answer in answers] == list(range(10_000))
 
 
+async def test_others_run_between_two_pieces(serve_api: Any) -> None:
+    turns = 0
+    seen: list[int] = []
+
+    def list_path(_: pb.ListPathRequest) -> Pieces:
+        for _number in range(200):
+            seen.append(turns)
+            yield b""
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            await trio.lowlevel.checkpoint()
+            turns += 1
+
+    async with serve_api({"ListPath": Streaming(list_path)}) as api, trio.open_nursery() as nursery:
+        nursery.start_soon(count_turns)
+        await api.call("ListPath")
+        nursery.cancel_scope.cancel()
+    assert seen[-1] - seen[0] >= 199
+
+
 async def test_a_client_that_goes_away_ends_its_stream(serve_api: Any) -> None:
     closed = trio.Event()
     yielded = [0]
@@ -139,6 +163,46 @@ async def test_a_client_that_goes_away_ends_its_stream(serve_api: Any) -> None:
             stream.cancel()
 
         await trio.to_thread.run_sync(take_one_and_leave)
+        with trio.fail_after(10):
+            await closed.wait()
+        assert getattr(await api.call("GetBgp"), "global").asn == 65001
+    assert api.crashes == []
+
+
+@pytest.mark.parametrize("is_reset", [True, False])
+async def test_a_connection_that_breaks_ends_its_stream(serve_api: Any, is_reset: bool) -> None:
+    closed = trio.Event()
+
+    def list_path(_: pb.ListPathRequest) -> Pieces:
+        try:
+            while True:
+                yield frame_message(field_octets(1, field_text(1, "x" * 1000)))
+        finally:
+            closed.set()
+
+    async with serve_api({"ListPath": Streaming(list_path)} | METHODS) as api:
+        host, port = api.target.split(":")
+        stream = await trio.open_tcp_stream(host, int(port))
+        http2 = h2.connection.H2Connection()
+        http2.initiate_connection()
+        headers = {
+            ":method": "POST",
+            ":scheme": "http",
+            ":path": "/api.GoBgpService/ListPath",
+            ":authority": api.target,
+            "te": "trailers",
+            "content-type": "application/grpc",
+        }
+        http2.send_headers(1, list(headers.items()))
+        http2.send_data(1, frame_message(b""), end_stream=True)
+        await stream.send_all(http2.data_to_send())
+        received = 0
+        while received < 10_000:
+            received += len(await stream.receive_some())
+        if is_reset:
+            linger = struct.pack("ii", 1, 0)
+            stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        stream.socket.close()
         with trio.fail_after(10):
             await closed.wait()
         assert getattr(await api.call("GetBgp"), "global").asn == 65001
