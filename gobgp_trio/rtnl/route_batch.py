@@ -27,6 +27,7 @@ from gobgp_trio.rtnl.nlmsg import (
     write_u32_attribute,
 )
 from gobgp_trio.rtnl.route import (
+    IP6_RT_PRIO_USER,
     RT_SCOPE_LINK,
     RT_SCOPE_NOWHERE,
     RT_SCOPE_UNIVERSE,
@@ -72,7 +73,8 @@ _MESSAGE = {
 class RouteTemplate:
     """What many routes share: all but the prefix.  Equal templates compare and hash equal.
 
-    ``metric`` 0 is a value; the kernel turns it into 1024 for IPv6.  ``legs`` are one or more.
+    ``metric`` 0 is a value; the kernel turns it into 1024 for IPv6, and for IPv4 a delete with it
+    takes the lowest metric of our protocol there is.  ``legs`` are one or more.
     """
 
     family: Family
@@ -124,12 +126,15 @@ class RouteTemplate:
         """All of a message but its sequence number and the octets of its NLRI."""
         kind, flags = _MESSAGE[action]
         scope, route_type = RT_SCOPE_UNIVERSE, RTN_UNICAST
-        legs = self._write_legs()
+        legs, metric = self._write_legs(), self.metric
         if action is RouteAction.DELETE:
             route_type = RTN_UNSPEC
             if self.family is Family.IPV4_UNICAST:
                 # Table, metric and protocol say it all; NOWHERE matches every scope.
                 scope, legs = RT_SCOPE_NOWHERE, b""
+            else:
+                # A delete takes metric 0 for "any", a create for 1024.
+                metric = metric or IP6_RT_PRIO_USER
         elif self.family is Family.IPV4_UNICAST and not any(leg.gateway for leg in self.legs):
             scope = RT_SCOPE_LINK
         single_onlink = len(self.legs) == 1 and self.legs[0].onlink
@@ -150,7 +155,7 @@ class RouteTemplate:
         behind = (
             padding
             + write_u32_attribute(RTA_TABLE, self.table_id)
-            + write_u32_attribute(RTA_PRIORITY, self.metric)
+            + write_u32_attribute(RTA_PRIORITY, metric)
             + legs
         )
         # The sequence number and the port id (0: the kernel fills it in) are 4 octets each.
