@@ -15,6 +15,8 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, ti
 
 from gobgp_trio.api.bridge import open_listeners, run_api
 from gobgp_trio.api.service.method import Method
+from gobgp_trio.api.service.methods import make_methods
+from tests.api.fake_daemon import FakeDaemon
 
 ROOT = Path(__file__).parents[2]
 SERVICE = "api.GoBgpService"
@@ -130,3 +132,17 @@ def serve_api(pool: descriptor_pool.DescriptorPool) -> Iterator[ServeApi]:
     yield serve
     for client in clients:
         client.close()
+
+
+@pytest.fixture
+def daemon() -> FakeDaemon:
+    """What ``api`` serves."""
+    return FakeDaemon()
+
+
+@pytest.fixture
+async def api(serve_api: ServeApi, daemon: FakeDaemon) -> AsyncIterator[Api]:
+    """Every method, served from ``daemon``."""
+    async with serve_api(make_methods(daemon)) as served:
+        yield served
+        assert served.crashes == []
