@@ -140,7 +140,7 @@ class Fib4:
             table = self.tables.get(looked_up)
             if table is None:
                 continue
-            for route in table.covering(FAMILY, leg.gateway):
+            for route in table.covering(leg.gateway):
                 if route.scope < RT_SCOPE_LINK and route.route_type < RTN_BLACKHOLE:
                     continue
                 index = self._usable_device(route, leg.interface_index)

@@ -213,7 +213,7 @@ class Fib6:
         """The longest match for a gateway, over the leg's own link when it names one."""
         for table_id in table_ids:
             table = self.tables.get(table_id)
-            for route in table.covering(FAMILY, leg.gateway) if table else []:
+            for route in table.covering(leg.gateway) if table else []:
                 if leg.interface_index in (0, route.oif):
                     return route
         return None

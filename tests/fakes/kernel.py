@@ -280,11 +280,13 @@ class FakeKernel:
     # --- events
 
     def _emit_route(self, new: bool, route: KernelRoute, flags: int, port_id: int) -> None:
+        listeners = [port for port in self._ports if port_id != port.deaf_to]
+        if not listeners:
+            return
         kind = RTM_NEWROUTE if new else RTM_DELROUTE
         datagram = write_message(kind, flags, 1, write_route_body(route), port_id)
-        for port in self._ports:
-            if port_id != port.deaf_to:
-                port.queue(datagram)
+        for port in listeners:
+            port.queue(datagram)
 
     def _emit(self, kind: int, body: bytes) -> None:
         for port in self._ports:

@@ -1,5 +1,6 @@
 """What the parts of the fake kernel share: links, addresses, refusals, and where events go."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -128,23 +129,22 @@ class Table:
 
     def __init__(self) -> None:
         self.routes: dict[bytes, list[KernelRoute]] = {}
+        self._counts: Counter[int] = Counter()  # of prefixes, by length
 
     def at(self, nlri: bytes) -> list[KernelRoute]:
         return self.routes.get(nlri, [])
 
     def put(self, nlri: bytes, routes: list[KernelRoute]) -> None:
         if routes:
+            self._counts[nlri[0]] += nlri not in self.routes
             self.routes[nlri] = routes
-        else:
-            self.routes.pop(nlri, None)
+        elif self.routes.pop(nlri, None):
+            self._counts[nlri[0]] -= 1
 
-    def covering(self, family: Family, address: bytes) -> list[KernelRoute]:
+    def covering(self, address: bytes) -> list[KernelRoute]:
         """The routes whose prefix holds an address, the longest first."""
-        number = int.from_bytes(address, "big")
         found = []
-        for bits in range(family.address_bits, -1, -1):
-            octets_count = (bits + 7) // 8
-            shift = family.address_bits - bits
-            masked = (number >> shift << shift).to_bytes(family.address_octets, "big")
-            found += self.at(bytes((bits,)) + masked[:octets_count])
+        for bits in sorted(self._counts, reverse=True):
+            if self._counts[bits]:
+                found += self.at(nlri_of_address(address, bits))
         return found
