@@ -15,6 +15,7 @@ from grpclib.const import Cardinality, Status
 from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 
 from gobgp_trio.api.pb.api import GoBgpServiceStub
+from gobgp_trio.api.wire import MalformedMessage
 from gobgp_trio.cli.errors import CommandError
 from gobgp_trio.cli.settings import Settings
 
@@ -45,6 +46,8 @@ async def _call(settings: Settings, work: Callable[[GoBgpServiceStub], Awaitable
         return await work(GoBgpServiceStub(channel))
     except GRPCError as error:
         raise CommandError(rpc_error_text(error.status, error.message or "")) from None
+    except MalformedMessage as error:
+        raise CommandError(f"the daemon's answer makes no sense: {error}") from None
     except (StreamTerminatedError, ProtocolError, OSError) as error:
         raise unavailable(where, f"the connection broke: {error}") from None
     finally:

@@ -7,11 +7,10 @@ from gobgp_trio.api.pb.api import (
     GetNetlinkRequest,
     GoBgpServiceStub,
     ListNetlinkExportRequest,
-    ListNetlinkExportResponseExportedRoute,
     ListNetlinkExportRulesRequest,
 )
-from gobgp_trio.cli.connection import call
-from gobgp_trio.cli.go_json import message_fields
+from gobgp_trio.cli.connection import call, stream_octets
+from gobgp_trio.cli.exported_routes import ExportedRoute, ExportedRouteReader
 from gobgp_trio.cli.netlink_text import (
     FLUSHED,
     format_export_stats,
@@ -23,6 +22,8 @@ from gobgp_trio.cli.netlink_text import (
 )
 from gobgp_trio.cli.output import show, write_json, write_text
 from gobgp_trio.cli.settings import Settings
+
+LIST_EXPORT = "/api.GoBgpService/ListNetlinkExport"
 
 
 def show_status(settings: Settings) -> None:
@@ -47,13 +48,14 @@ def show_import_stats(settings: Settings) -> None:
 def show_exported(settings: Settings, vrf: str) -> None:
     """``netlink export [--vrf NAME]``"""
 
-    async def collect(api: GoBgpServiceStub) -> list[ListNetlinkExportResponseExportedRoute]:
-        answers = api.list_netlink_export(ListNetlinkExportRequest(vrf=vrf))
-        return [answer.route async for answer in answers]
+    async def collect(api: GoBgpServiceStub) -> list[ExportedRoute]:
+        reader = ExportedRouteReader()
+        answers = stream_octets(api, LIST_EXPORT, ListNetlinkExportRequest(vrf=vrf))
+        return [reader.read(octets) async for octets in answers]
 
     routes = call(settings, collect)
     if settings.json:
-        write_json([message_fields(route) for route in routes])
+        write_json([route.as_json() for route in routes])
     else:
         write_text(format_exported(routes))
 

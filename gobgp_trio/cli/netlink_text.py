@@ -12,11 +12,11 @@ from gobgp_trio.api.pb.api import (
     GetNetlinkExportStatsResponse,
     GetNetlinkImportStatsResponse,
     GetNetlinkResponse,
-    ListNetlinkExportResponseExportedRoute,
     ListNetlinkExportRulesResponse,
     ListNetlinkExportRulesResponseExportRule,
     ListNetlinkExportRulesResponseVrfExportRule,
 )
+from gobgp_trio.cli.exported_routes import ExportedRoute
 
 # Title and usual width of each column of the exported routes.
 EXPORT_COLUMNS = (
@@ -94,7 +94,7 @@ def format_export_stats(stats: GetNetlinkExportStatsResponse) -> str:
     return _joined(["Export Statistics:", *(f"  {k:<28} {v}" for k, v in rows if v)])
 
 
-def format_exported(routes: Iterable[ListNetlinkExportResponseExportedRoute]) -> str:
+def format_exported(routes: Iterable[ExportedRoute]) -> str:
     """The table of exported routes, in the order given."""
     rows = [
         (

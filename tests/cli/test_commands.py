@@ -20,6 +20,7 @@ from gobgp_trio.api.pb.api import (
     GetTableRequest,
     GetTableResponse,
     Global,
+    GoBgpServiceStub,
     ListNetlinkExportRequest,
     ListNetlinkExportResponse,
     ListNetlinkExportResponseExportedRoute,
@@ -29,8 +30,12 @@ from gobgp_trio.api.pb.api import (
     PeerState,
     PeerStateSessionState,
 )
+from gobgp_trio.api.wire import MalformedMessage
 from gobgp_trio.cli import main
+from gobgp_trio.cli.connection import call
 from gobgp_trio.cli.deferred import DEFERRED
+from gobgp_trio.cli.errors import CommandError
+from gobgp_trio.cli.settings import Settings
 from tests.cli.fake_daemon import FakeDaemon, serve
 from tests.cli.paths import make_answer, make_path
 
@@ -235,6 +240,14 @@ def test_a_refusal_of_the_daemon_is_told(run: Run, daemon: FakeDaemon) -> None:
     text = "rpc error: code = Unknown desc = no such family"
     assert run("global rib add 10.0.0.0/8") == (1, f"{text}\n", "")
     assert run("-j global rib del all") == (1, f'{{"error":"{text}"}}\n', "")
+
+
+def test_an_answer_that_makes_no_sense_is_an_error(daemon: FakeDaemon) -> None:
+    async def read(_api: GoBgpServiceStub) -> None:
+        raise MalformedMessage("wanted octets, found the number 1")
+
+    with pytest.raises(CommandError, match="makes no sense: wanted octets"):
+        call(Settings(target=daemon.target), read)
 
 
 # --- neighbors ---------------------------------------------------------------

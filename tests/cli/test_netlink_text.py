@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -9,12 +11,12 @@ from gobgp_trio.api.pb.api import (
     GetNetlinkExportStatsResponse,
     GetNetlinkImportStatsResponse,
     GetNetlinkResponse,
-    ListNetlinkExportResponseExportedRoute,
     ListNetlinkExportRulesResponse,
     ListNetlinkExportRulesResponseExportRule,
     ListNetlinkExportRulesResponseVrfExportRule,
     NetlinkVrfImport,
 )
+from gobgp_trio.cli.exported_routes import ExportedRoute
 from gobgp_trio.cli.netlink_text import (
     format_export_stats,
     format_exported,
@@ -164,8 +166,8 @@ def test_export_statistics_with_an_error() -> None:
     ]
 
 
-def exported(prefix: str, **fields: object) -> ListNetlinkExportResponseExportedRoute:
-    route = ListNetlinkExportResponseExportedRoute(
+def exported(prefix: str, **fields: Any) -> ExportedRoute:
+    route = ExportedRoute(
         prefix=prefix,
         nexthop="192.168.1.1",
         vrf="customer-a",
@@ -174,9 +176,7 @@ def exported(prefix: str, **fields: object) -> ListNetlinkExportResponseExported
         rule_name="export-customer-a",
         exported_at=EXPORTED_AT_S,
     )
-    for name, value in fields.items():
-        setattr(route, name, value)
-    return route
+    return replace(route, **fields)
 
 
 def test_exported_routes_stand_under_their_titles() -> None:
@@ -206,7 +206,7 @@ def test_a_wide_value_moves_the_titles_with_it() -> None:
 
 
 def test_several_next_hops_are_listed() -> None:
-    text = format_exported([exported("10.0.0.0/24", nexthop="", nexthops=["10.0.0.1", "10.0.0.2"])])
+    text = format_exported([exported("10.0.0.0/24", nexthop="", nexthops=("10.0.0.1", "10.0.0.2"))])
     assert "10.0.0.0/24                              10.0.0.1,10.0.0.2    customer-a" in text
 
 
