@@ -39,7 +39,6 @@ def test_a_flapping_route_is_written_once_it_is_quiet(lab: Lab) -> None:
     assert flapped_s < 2.0, "the machine is too slow for this test to mean anything"
     assert time.monotonic() - began_s >= 0.7
     assert [event.is_new for event in monitor.events()] == [True]
-    monitor.close()
 
 
 def test_a_route_that_never_gets_quiet_is_written_all_the_same(lab: Lab) -> None:
@@ -54,7 +53,6 @@ def test_a_route_that_never_gets_quiet_is_written_all_the_same(lab: Lab) -> None
     assert time.monotonic() - began_s >= 1.5, "written before the cap of 2 s"
     assert number >= 5
     assert len(monitor.events()) == 1
-    monitor.close()
 
 
 def test_a_withdrawal_waits_for_nothing_and_cancels_what_waits(lab: Lab) -> None:
@@ -78,7 +76,6 @@ def test_a_withdrawal_waits_for_nothing_and_cancels_what_waits(lab: Lab) -> None
         (PREFIX, False),
         ("20.0.0.0/24", True),
     ]
-    monitor.close()
 
 
 def test_without_an_interval_every_change_is_written(lab: Lab) -> None:
@@ -89,7 +86,6 @@ def test_without_an_interval_every_change_is_written(lab: Lab) -> None:
         via = ("192.0.2.2", "192.0.2.22")[number % 2]
         wait_routes(pair.router, [KernelRoute(PREFIX, via=via, dev="eth0", metric=20)])
     assert [event.is_new for event in monitor.events()] == [True, True, True, True]
-    monitor.close()
 
 
 def test_up_and_down_within_the_interval_is_not_seen_at_all(lab: Lab) -> None:
@@ -101,4 +97,3 @@ def test_up_and_down_within_the_interval_is_not_seen_at_all(lab: Lab) -> None:
     pair.announce({OTHER: ""})
     wait_until(lambda: list_prefixes(pair.router) == [OTHER], "the fence")
     assert [event.prefix for event in monitor.events()] == [OTHER]
-    monitor.close()

@@ -126,7 +126,6 @@ def test_two_rules_for_one_place_are_one_route(lab: Lab) -> None:
     assert monitor.events("198.51.100.0/24") == []
     pair.announce({})
     wait_routes(pair.router, [])
-    monitor.close()
 
 
 def test_withdrawn_routes_leave_the_kernel_and_others_stay_untouched(lab: Lab) -> None:
@@ -146,7 +145,6 @@ def test_withdrawn_routes_leave_the_kernel_and_others_stay_untouched(lab: Lab) -
         ("2001:db8:20:7::/64", False),
     }
     assert len(monitor.events()) == 2
-    monitor.close()
 
 
 def test_a_changed_next_hop_is_replaced_in_place(lab: Lab) -> None:
@@ -172,7 +170,6 @@ def test_a_changed_next_hop_is_replaced_in_place(lab: Lab) -> None:
         version=6,
     )
     assert [event.is_new for event in monitor.events()] == [True, True]
-    monitor.close()
 
 
 def test_changes_that_do_not_matter_to_the_kernel_write_nothing(lab: Lab) -> None:
@@ -183,7 +180,6 @@ def test_changes_that_do_not_matter_to_the_kernel_write_nothing(lab: Lab) -> Non
     pair.announce({"198.51.100.0/24": "bgp_med = 7;" + WITH_200, "203.0.113.0/24": ""})
     wait_routes(pair.router, [route("198.51.100.0/24"), route("203.0.113.0/24")])
     assert [event.prefix for event in monitor.events()] == ["203.0.113.0/24"]
-    monitor.close()
 
 
 class Triangle(Pair):
@@ -232,7 +228,6 @@ def test_the_kernel_follows_the_best_path(lab: Lab) -> None:
         "the second path has taken over",
     )
     assert [event.is_new for event in monitor.events("198.51.100.0/24")] == [True]
-    monitor.close()
 
 
 def test_only_the_best_path_is_matched_against_the_rules(lab: Lab) -> None:

@@ -94,7 +94,6 @@ def test_an_internal_next_hop_behind_a_static_route_that_moves(lab: Lab) -> None
     wait_routes(site.router, [via_eth1(PREFIX, "7")])
     assert [event.is_new for event in monitor.events(PREFIX)] == [True, True, True]
     assert [event.is_new for event in monitor.events(PREFIX_V6)] == [True]
-    monitor.close()
 
 
 def test_a_gateway_that_is_on_the_link_only_by_declaration(lab: Lab) -> None:
@@ -139,7 +138,6 @@ def test_a_route_that_covers_its_own_next_hop_is_not_resolved_through_itself(lab
     assert monitor.events("10.10.0.0/24") == []
     site.router.ip("route del 10.10.0.0/16")
     wait_routes(site.router, [])
-    monitor.close()
 
 
 def test_the_connected_network_announced_by_the_peer_changes_nothing(lab: Lab) -> None:

@@ -136,7 +136,6 @@ def test_who_deletes_without_end_meets_growing_pauses(lab: Lab) -> None:
     put_back_count = sum(event.is_new for event in monitor.events(V4))
     assert 2 <= put_back_count <= 6, put_back_count
     wait_routes(pair.router, [ours(V4)])
-    monitor.close()
 
 
 def test_a_flush_of_thousands_by_somebody_is_repaired(lab: Lab) -> None:

@@ -48,7 +48,6 @@ def test_a_graceful_end_keeps_the_kernel_s_routes(lab: Lab) -> None:
     assert list_routes(pair.router) == [ours(V4)]
     assert list_routes(pair.router, version=6) == [ours(V6)]
     assert monitor.events() == []
-    monitor.close()
 
 
 def test_a_killed_daemon_finds_its_routes_again(lab: Lab) -> None:
@@ -115,7 +114,6 @@ def test_an_absent_block_touches_nothing(lab: Lab, by: str) -> None:
     pair.daemon.stop()
     assert list_routes(pair.router, table="all") == before
     assert monitor.events() == []
-    monitor.close()
 
 
 def test_a_default_route_stays_until_it_is_learnt_again(lab: Lab) -> None:
@@ -135,7 +133,6 @@ def test_a_default_route_stays_until_it_is_learnt_again(lab: Lab) -> None:
     pair.announce({V4: ""})
     wait_routes(pair.router, [ours(V4)])
     wait_routes(pair.router, [], version=6)
-    monitor.close()
 
 
 def refused_start(space: Namespace, folder: Path, toml: str) -> str:

@@ -129,7 +129,7 @@ class RouteEvent:
 
 
 class RouteMonitor:
-    """Counts the kernel's route notifications from the moment it is made.
+    """Counts the kernel's route notifications from the moment it is made until its namespace goes.
 
     Wire: nlmsghdr (16 octets: length, type, flags, sequence, port), rtmsg (12), then attributes
     (length 2, type 2, value, padded to 4); host order (linux/rtnetlink.h).
@@ -140,6 +140,7 @@ class RouteMonitor:
         self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER_OCTETS)
         self._socket.bind((0, RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE))
         self._socket.setblocking(False)
+        space.at_end(self._socket.close)
         self._events: list[RouteEvent] = []
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ import os
 import socket
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -43,6 +43,7 @@ class Namespace:
         self.name = f"gt{os.getpid()}-{next(_counter)}-{label}"
         self.path = Path("/run/netns") / self.name
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._at_end: list[Callable[[], object]] = []
         _call(["ip", "netns", "add", self.name])
         self.ip("link set lo up")
 
@@ -118,8 +119,14 @@ class Namespace:
             raise result
         return result
 
+    def at_end(self, action: Callable[[], object]) -> None:
+        """Have something done before the namespace goes."""
+        self._at_end.append(action)
+
     def close(self) -> None:
         """End what was started here, then the namespace; what is gone already is fine."""
+        for action in reversed(self._at_end):
+            action()
         for process in reversed(self._processes):
             end_process(process)
         _call(["ip", "netns", "delete", self.name])
