@@ -6,13 +6,10 @@ addresses are compared as well.  Left out of the comparison are the routes that 
 looks at (broadcast, anycast, multicast), and the fake has no others.
 """
 
-import ctypes
 import errno
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +29,7 @@ from gobgp_trio.rtnl.route import (
 )
 from gobgp_trio.types.family import Family
 from gobgp_trio.types.prefix import format_address, format_prefix
+from harness.enter import entered
 from harness.namespace import Namespace
 from tests.fakes.kernel import NO_SUCH_INDEX, FakeKernel
 from tests.fakes.kernel_state import Refused
@@ -208,18 +206,6 @@ class RealWorld(World):
         (reply,) = read_messages(self.port.receive_nowait())
         refusal, ext_ack = read_error(reply)
         return refusal, ext_ack.text
-
-
-@contextmanager
-def entered(space: Namespace) -> Iterator[None]:
-    """This thread in a network namespace, and back; sockets keep the one they were made in."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    with Path("/proc/thread-self/ns/net").open("rb") as home, space.path.open("rb") as there:
-        assert libc.setns(there.fileno(), 0) == 0, os.strerror(ctypes.get_errno())
-        try:
-            yield
-        finally:
-            assert libc.setns(home.fileno(), 0) == 0, os.strerror(ctypes.get_errno())
 
 
 @pytest.fixture
