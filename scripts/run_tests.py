@@ -119,7 +119,7 @@ def run_pytest(
         "pytest",
         "-q",
         "--tb=short",
-        "--durations=5",
+        "--durations=15",
         f"--junitxml={report}",
     ]
     environment = {"COVERAGE_FILE": str(OUTPUT / ".coverage")}
