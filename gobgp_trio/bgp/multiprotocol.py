@@ -148,9 +148,9 @@ def walk_attributes(block: bytes) -> tuple[list[RawAttribute], list[AttrFault]]:
         flags = block[at]
         start = at + (4 if flags & FLAG_EXTENDED else 3)
         stop = start + int.from_bytes(block[at + 2 : start], "big")
-        if start > end or stop > end:
+        if stop > end:
             code = block[at + 1] if at + 1 < end else 0
-            text = f"wanted octets up to {max(start, stop)}, found {end}"
+            text = f"wanted octets up to {stop}, found {end}"
             fault = AttrFault(Action.WITHDRAW, code, ATTRIBUTE_LENGTH_ERROR, text, block[at:])
             return items, [fault]
         items.append((flags, block[at + 1], block[start:stop]))

@@ -257,6 +257,45 @@ def test_an_error_is_told_each_time_it_comes() -> None:
     assert len({id(update.reach[0][1]) for update in updates if isinstance(update, Update)}) == 1
 
 
+# An AS_PATH that both kinds of peers could send: (65538, 33619971) in four octets, (1, 2) and (3)
+# in two.
+AMBIGUOUS_PATH = bytes.fromhex("40020a" + "020200010002" + "02010003")
+MP_DEFAULT_ROUTE = bytes.fromhex("800e16000201" + "10") + NEXT_HOPS[V6] + b"\0\0"
+
+
+@pytest.mark.parametrize("family", [V4, V6])
+def test_two_octets_are_never_taken_for_four(family: Family) -> None:
+    def make_body(as_path: bytes, as4_path: bytes) -> bytes:
+        origin, hop = bytes.fromhex("40010100"), bytes.fromhex("400304c0000201")
+        if family is V6:
+            block = MP_DEFAULT_ROUTE + origin + as_path + as4_path
+            return write_update(attributes=block)
+        return write_update(attributes=origin + as_path + hop + as4_path, nlri=b"\0")
+
+    def read_path(body: bytes, table: AttributeTable) -> object:
+        update = read_update(body, make_context(four_octet_as=False), table)
+        assert isinstance(update, Update)
+        kept.append(update)
+        return update.reach[0][1].as_path
+
+    kept: list[Update] = []
+    table = AttributeTable()
+    ambiguous = make_body(AMBIGUOUS_PATH, b"")
+    assert read_path(ambiguous, AttributeTable()) == ((2, (1, 2)), (2, (3,)))
+    as4_path = bytes.fromhex("c0110a" + "020200010002" + "02010003")
+    wide = make_body(bytes.fromhex("400206" + "02025ba05ba0"), as4_path)
+    assert read_path(wide, table) == ((2, (65538, 33619971)),)
+    assert read_path(ambiguous, table) == ((2, (1, 2)), (2, (3,)))
+
+
+def test_a_family_without_reader_is_ignored() -> None:
+    context = make_context(families=frozenset((V4, Family.IPV4_VPN)))
+    body = write_update(attributes=bytes.fromhex("800f05000180" + "0800"))
+    update = read_update(body, context)
+    assert isinstance(update, Update)
+    assert show_update(update, with_path=False) == ["MP_UNREACH_NLRI discard 9"]
+
+
 @given(bodies)
 def test_sessions_of_other_terms_do_not_see_each_others_sets(body: bytes) -> None:
     table = AttributeTable()
