@@ -97,9 +97,12 @@ def format_report(runs: Sequence[Run], ours: str) -> str:
 
 
 def _figure(runs: Sequence[Run], daemon: str, metric: Metric, family: int) -> float | None:
+    return median_figures(_chosen(runs, daemon, metric, family)).get(metric.figure)
+
+
+def _chosen(runs: Sequence[Run], daemon: str, metric: Metric, family: int) -> list[Run]:
     wanted = (daemon, metric.scenario, family)
-    chosen = [run for run in runs if (run.daemon, run.scenario, run.family) == wanted]
-    return median_figures(chosen).get(metric.figure)
+    return [run for run in runs if (run.daemon, run.scenario, run.family) == wanted]
 
 
 def _row(
@@ -136,7 +139,7 @@ def _aligned(rows: Sequence[Sequence[str]]) -> str:
 
 
 def judge(runs: Sequence[Run], ours: str) -> list[str]:
-    """One line for each target of ours: met or MISSED."""
+    """One line for each target of ours: met, MISSED, or unclear when other work was in the way."""
     lines = []
     for family in sorted({run.family for run in runs}):
         for metric in METRICS:
@@ -145,11 +148,17 @@ def judge(runs: Sequence[Run], ours: str) -> list[str]:
                 continue
             is_met = value >= metric.target if metric.more_is_better else value <= metric.target
             bound = "at least" if metric.more_is_better else "at most"
+            verdict = "unclear" if _is_disturbed(runs, ours, metric, family) else "MISSED"
             lines.append(
-                f"{'met   ' if is_met else 'MISSED'} {metric.scenario} IPv{family}, "
+                f"{'met' if is_met else verdict:<7} {metric.scenario} IPv{family}, "
                 f"{metric.label}: {value:,.0f} {metric.unit}, wanted {bound} {metric.target:,.0f}"
             )
     return lines
+
+
+def _is_disturbed(runs: Sequence[Run], daemon: str, metric: Metric, family: int) -> bool:
+    chosen = _chosen(runs, daemon, metric, family)
+    return median_figures(chosen).get("other_cpus", 0) > DISTURBED_CPUS
 
 
 def disturbances(runs: Sequence[Run]) -> list[str]:
