@@ -13,7 +13,7 @@ from typing import NoReturn
 import structlog
 import trio
 
-from gobgp_trio.daemon.transport import TcpTransport, Transport, find_sockaddr
+from gobgp_trio.daemon.transport import TcpTransport, Transport, find_sockaddr, format_os_error
 
 BACKLOG_COUNT = 128
 ACCEPT_PAUSE_S = 0.1
@@ -91,7 +91,7 @@ def _open_listener(address: str, port: int) -> trio.SocketListener | None:
 
 
 def _explain(error: OSError, address: str, port: int) -> str:
-    found = (error.strerror or str(error)).lower()
+    found = format_os_error(error).lower()
     remedy = _REMEDIES.get(error.errno or 0, "check global.config.local-address-list")
     return f"wanted to listen on {address} port {port}, found: {found}; {remedy}"
 
@@ -106,7 +106,7 @@ async def run_listener(
                 sock, _ = await listener.socket.accept()
             except OSError as error:
                 if error.errno not in _LOST_CONNECTION:  # out of descriptors or memory
-                    log.warning("cannot accept connections for now", error=error.strerror)
+                    log.warning("cannot accept connections for now", error=format_os_error(error))
                     await trio.sleep(ACCEPT_PAUSE_S)
                 continue
             try:

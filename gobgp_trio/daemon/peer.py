@@ -47,7 +47,7 @@ from gobgp_trio.config.schema import Neighbor
 from gobgp_trio.daemon.peer_connection import PeerConnection
 from gobgp_trio.daemon.peer_link import PeerLink, Speaker
 from gobgp_trio.daemon.peer_stats import PeerStats
-from gobgp_trio.daemon.transport import Transport
+from gobgp_trio.daemon.transport import Transport, format_os_error
 from gobgp_trio.types.prefix import format_address
 
 FIRST_CRASH_HOLD_S = 30.0
@@ -229,7 +229,7 @@ class Peer:
             try:
                 transport = await self._dial(self.neighbor)
             except OSError as error:
-                self._tell("cannot connect", error.strerror or str(error))
+                self._tell("cannot connect", format_os_error(error))
                 if not scope.cancel_called:
                     self._feed(self._session.on_connect_failed(trio.current_time()))
                 return
@@ -243,7 +243,7 @@ class Peer:
             transport.configure(self.neighbor)
         except OSError as error:
             transport.close()
-            self._tell("cannot accept", error.strerror or str(error))
+            self._tell("cannot accept", format_os_error(error))
             return
         self._adopt(transport, self._session.on_accepted)
         await trio.lowlevel.checkpoint()

@@ -22,13 +22,13 @@ import trio
 
 from gobgp_trio.bgp.attr import AttrFault
 from gobgp_trio.bgp.context import MAX_MESSAGE_OCTETS
-from gobgp_trio.bgp.message import KEEPALIVE_MESSAGE, UPDATE, split_messages
+from gobgp_trio.bgp.message import HEADER_OCTETS, KEEPALIVE_MESSAGE, UPDATE, split_messages
 from gobgp_trio.bgp.session.outputs import DownCause
 from gobgp_trio.bgp.update import Update, UpdateDecoder
 from gobgp_trio.bgp.wire import PeerFault
 from gobgp_trio.daemon.peer_link import PeerLink
 from gobgp_trio.daemon.peer_stats import PeerStats
-from gobgp_trio.daemon.transport import Transport
+from gobgp_trio.daemon.transport import Transport, format_os_error
 
 RECEIVE_OCTETS = 65536
 SEND_OCTETS = 65536
@@ -144,7 +144,7 @@ class PeerConnection:
                 try:
                     octets = await self._transport.receive(RECEIVE_OCTETS)
                 except OSError as error:
-                    text = f"receiving failed: {error.strerror or error}"
+                    text = f"receiving failed: {format_os_error(error)}"
                     self._events.on_closed(self.number, text, DownCause.READ_FAILED)
                     return
                 if not octets:
@@ -186,7 +186,8 @@ class PeerConnection:
         Raises:
             PeerFault: an UPDATE is wrong beyond repair.
         """
-        await self._has_link.wait()
+        if not self._has_link.is_set():
+            await self._has_link.wait()
         if self._link is None or self.is_closing:
             return len(messages)
         begun_s = perf_counter()
@@ -197,7 +198,7 @@ class PeerConnection:
             at += 1
             self._stats.count_received(UPDATE)
             updates.append(decoder.read(body))
-            taken_octets += len(body)
+            taken_octets += HEADER_OCTETS + len(body)
             if taken_octets >= self._slice_octets:
                 break
         for update in updates:
@@ -223,7 +224,7 @@ class PeerConnection:
                     try:
                         await self._send_all(octets)
                     except OSError as error:
-                        text = f"sending failed: {error.strerror or error}"
+                        text = f"sending failed: {format_os_error(error)}"
                         self._events.on_closed(self.number, text, DownCause.WRITE_FAILED)
                         return
                 elif self.is_closing:

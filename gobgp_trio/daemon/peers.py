@@ -48,7 +48,6 @@ class PeerManager:
         self._peers: dict[str, Peer] = {}
         self._scopes: dict[Peer, trio.CancelScope] = {}
         self._nursery: trio.Nursery | None = None
-        self._is_shut_down = False
         self._next_stranger_log_s = float("-inf")
 
     @property
@@ -138,7 +137,7 @@ class PeerManager:
 
     def accept(self, transport: Transport) -> None:
         """Route a connection to the peer that it comes from, or close it."""
-        peer = None if self._is_shut_down else self._peers.get(name_of_remote(transport.ends))
+        peer = self._peers.get(name_of_remote(transport.ends))
         if peer is not None:
             peer.accept(transport)
             return
@@ -151,7 +150,6 @@ class PeerManager:
 
     async def shut_down(self, message: str = "") -> None:
         """End all sessions with a Cease, within ``FAREWELL_S``; no peer comes back after it."""
-        self._is_shut_down = True
         with trio.move_on_after(FAREWELL_S):
             async with trio.open_nursery() as nursery:
                 for peer in self._peers.values():

@@ -6,6 +6,7 @@ this open; it is what every router does).
 """
 
 import ipaddress
+import os
 import select
 import socket
 from typing import Protocol
@@ -146,6 +147,11 @@ def name_of_remote(ends: Endpoints) -> str:
         return f"{text}%{socket.if_indextoname(ends.interface_index)}"
     except OSError:  # the interface went away meanwhile: nobody is configured behind it
         return text
+
+
+def format_os_error(error: OSError) -> str:
+    """What went wrong, without the addresses that Trio and the system put around it."""
+    return os.strerror(error.errno) if error.errno else str(error)
 
 
 def _octets(address: tuple[str, int]) -> bytes:

@@ -99,6 +99,9 @@ class MemoryTransport:
         await pipe.wait_until(
             lambda: len(pipe.octets) < pipe.capacity_octets or pipe.is_ended or pipe.is_broken
         )
+        if pipe.is_broken:  # answered with a reset, which also takes what was not read yet
+            self._incoming.is_broken = True
+            self._incoming.octets.clear()
         if pipe.is_ended or pipe.is_broken:
             raise BrokenPipeError(32, "Broken pipe")
         fits = octets[: pipe.capacity_octets - len(pipe.octets)]
@@ -120,6 +123,9 @@ class MemoryTransport:
         if self.is_closed:
             return
         self.is_closed = True
+        if self._incoming.octets:  # TCP resets then, and what the far end has not read is lost
+            self._outgoing.is_broken = True
+            self._outgoing.octets.clear()
         self._incoming.is_broken = True
         self._outgoing.is_ended = True
         self._incoming.change()
