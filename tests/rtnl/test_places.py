@@ -63,6 +63,6 @@ def test_malformed() -> None:
         read_neighbor(NEIGHBOR[:11])
     with pytest.raises(MalformedNetlink):
         read_rule(RULE[:11])
-    for octets in (NEXTHOP[:7], NEXTHOP[:8], GROUP[:32] + bytes.fromhex("0600 0200 0700 0000")):
+    for octets in (NEXTHOP[:7], NEXTHOP[:8], GROUP[:24] + bytes.fromhex("0600 0200 0700 0000")):
         with pytest.raises(MalformedNetlink):
             read_nexthop(octets)
