@@ -7,6 +7,7 @@ HOLD_TIMER_EXPIRED = 4
 FSM_ERROR = 5
 CEASE = 6
 ROUTE_REFRESH_ERROR = 7
+SEND_HOLD_TIMER_EXPIRED = 8  # RFC 9687
 
 # Subcodes of MESSAGE_HEADER_ERROR (RFC 4271 section 6.1).
 CONNECTION_NOT_SYNCHRONIZED = 1
@@ -62,6 +63,7 @@ CODE_NAMES = {
     FSM_ERROR: "finite state machine error",
     CEASE: "cease",
     ROUTE_REFRESH_ERROR: "route refresh message error",
+    SEND_HOLD_TIMER_EXPIRED: "send hold timer expired",
 }
 
 SUBCODE_NAMES = {

@@ -32,6 +32,7 @@ from gobgp_trio.bgp.error_codes import (
     HOLD_TIMER_EXPIRED,
     OPEN_ERROR,
     PEER_DECONFIGURED,
+    SEND_HOLD_TIMER_EXPIRED,
     UNEXPECTED_IN_ESTABLISHED,
     UNEXPECTED_IN_OPEN_CONFIRM,
     UNEXPECTED_IN_OPEN_SENT,
@@ -77,7 +78,6 @@ from gobgp_trio.bgp.session.waits import Waits
 from gobgp_trio.bgp.wire import PeerFault
 
 HOLD_GRACE_S = 1.0
-SEND_HOLD_TIMER_EXPIRED = 8  # RFC 9687 section 3
 
 
 class Session:
