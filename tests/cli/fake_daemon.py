@@ -133,7 +133,7 @@ def serve(daemon: FakeDaemon, folder: Path) -> Iterator[FakeDaemon]:
     """Serve on a unix socket in ``folder`` until the block ends."""
     path = str(folder / "api.sock")
     daemon.target = f"unix://{path}"
-    loop = asyncio.new_event_loop()
+    loop = asyncio.SelectorEventLoop()  # not new_event_loop: trio-asyncio changes what that makes
     is_listening = threading.Event()
 
     async def run(stop: asyncio.Event) -> None:
