@@ -9,10 +9,19 @@ from dataclasses import dataclass, fields, replace
 
 from gobgp_trio.config.schema import Config, Neighbor, NetlinkExport
 
-# Fields of a neighbor that take effect without a new session: labels at once, timers when they
-# are next used (the hold time is negotiated when a session opens).
-_IN_PLACE = frozenset(
-    {"description", "hold_time_s", "keepalive_s", "connect_retry_s", "idle_hold_after_reset_s"}
+# Fields of a neighbor that take effect without a new session: labels and limits at once, timers
+# when they are next used (the hold time is negotiated when a session opens).
+IN_PLACE = frozenset(
+    {
+        "connect_retry_s",
+        "description",
+        "hold_time_s",
+        "idle_hold_after_reset_s",
+        "keepalive_s",
+        "log_state_changes",
+        "peer_group",
+        "prefix_limits",
+    }
 )
 
 _GLOBAL_KEYS = {
@@ -38,7 +47,7 @@ class NeighborChange:
 
     @property
     def needs_reset(self) -> bool:
-        return not self.fields <= _IN_PLACE
+        return not self.fields <= IN_PLACE
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +83,7 @@ class ConfigChanges:
         config: what runs once the changes are applied: the new configuration beside the old
             global settings.
         neighbors_added, neighbors_removed, neighbors_changed: in file order (removed: old file).
+        dynamic_changed: any setting of ``[[dynamic-neighbors]]`` or of their groups differs.
         import_changed: any setting of ``[netlink.import]`` differs.
         export: None when ``[netlink.export]`` is the same.
         restart_needed: keys whose new value needs a restart of the daemon, not applied.
@@ -86,6 +96,7 @@ class ConfigChanges:
     import_changed: bool
     export: ExportChange | None
     restart_needed: tuple[str, ...]
+    dynamic_changed: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -97,6 +108,7 @@ class ConfigChanges:
             or self.import_changed
             or self.export
             or self.restart_needed
+            or self.dynamic_changed
         )
 
 
@@ -110,17 +122,19 @@ def diff(old: Config, new: Config) -> ConfigChanges:
         neighbors_added=tuple(n for n in config.neighbors if n.address not in before),
         neighbors_removed=tuple(n for n in old.neighbors if n.address not in after),
         neighbors_changed=tuple(
-            NeighborChange(before[n.address], n, _differing(before[n.address], n))
+            NeighborChange(before[n.address], n, find_differing(before[n.address], n))
             for n in config.neighbors
             if n != before.get(n.address, n)
         ),
         import_changed=old.netlink_import != new.netlink_import,
         export=_diff_export(old.netlink_export, new.netlink_export),
         restart_needed=_diff_global(old, new),
+        dynamic_changed=old.dynamic_neighbors != config.dynamic_neighbors,
     )
 
 
-def _differing(old: Neighbor | NetlinkExport, new: Neighbor | NetlinkExport) -> frozenset[str]:
+def find_differing(old: Neighbor | NetlinkExport, new: Neighbor | NetlinkExport) -> frozenset[str]:
+    """The names of the fields that differ."""
     names = (field.name for field in fields(old))
     return frozenset(name for name in names if getattr(old, name) != getattr(new, name))
 
@@ -134,14 +148,24 @@ def _beside_running_global(old: Config, new: Config) -> Config:
     if old.global_ == new.global_:
         return new
     if old.global_ is None:  # no BGP runs, so no neighbor can
-        return replace(new, global_=None, neighbors=old.neighbors)
-    neighbors = new.neighbors
-    if new.global_ is not None:
-        running_as, new_as = old.global_.as_, new.global_.as_
-        neighbors = tuple(
-            replace(n, local_as=running_as) if n.local_as == new_as else n for n in neighbors
+        return replace(
+            new,
+            global_=None,
+            neighbors=old.neighbors,
+            dynamic_neighbors=old.dynamic_neighbors,
         )
-    return replace(new, global_=old.global_, neighbors=neighbors)
+    neighbors, dynamic = new.neighbors, new.dynamic_neighbors
+    if new.global_ is not None:
+        ases = (old.global_.as_, new.global_.as_)
+        neighbors = tuple(_with_running_as(n, *ases) for n in neighbors)
+        dynamic = tuple(
+            replace(entry, template=_with_running_as(entry.template, *ases)) for entry in dynamic
+        )
+    return replace(new, global_=old.global_, neighbors=neighbors, dynamic_neighbors=dynamic)
+
+
+def _with_running_as(neighbor: Neighbor, running_as: int, new_as: int) -> Neighbor:
+    return replace(neighbor, local_as=running_as) if neighbor.local_as == new_as else neighbor
 
 
 def _diff_global(old: Config, new: Config) -> tuple[str, ...]:
@@ -157,4 +181,4 @@ def _diff_global(old: Config, new: Config) -> tuple[str, ...]:
 def _diff_export(old: NetlinkExport | None, new: NetlinkExport | None) -> ExportChange | None:
     if old == new:
         return None
-    return ExportChange(old, new, _differing(old or NetlinkExport(), new or NetlinkExport()))
+    return ExportChange(old, new, find_differing(old or NetlinkExport(), new or NetlinkExport()))

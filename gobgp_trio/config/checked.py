@@ -8,6 +8,7 @@ What the values mean together is not judged here but in ``config.build``.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from itertools import takewhile
 from typing import TypeVar, cast
 
 from gobgp_trio.config.keys import IMPLEMENTED, Key
@@ -195,11 +196,11 @@ class Section:
 
     def refuse(self, key: Key[object], text: str) -> None:
         """Note a problem at a key."""
-        self._checked.refuse(self._at(key), key.path, text)
+        self._checked.refuse(self._at(key), self._name(key), text)
 
     def warn(self, key: Key[object], text: str) -> None:
         """Note a warning at a key."""
-        self._checked.warn(self._at(key), key.path, text)
+        self._checked.warn(self._at(key), self._name(key), text)
 
     def each(self, pattern: str) -> "Iterator[Section]":
         """The elements of an array of tables directly below, e.g. ``neighbors[].afi-safis[]``."""
@@ -211,6 +212,54 @@ class Section:
     def _at(self, key: Key[object]) -> Path:
         relative = key.path.removeprefix(self._pattern).removeprefix(".")
         return (*self._path, *relative.split("."))
+
+    def read_as(self, pattern: str) -> "Section":
+        """The same section, asked for by the keys of another array of tables."""
+        return Section(self._checked, pattern, self._path)
+
+    def backed_by(self, group: "Section") -> "MemberSection":
+        """The same section, with a peer group's values behind it."""
+        return MemberSection(self._checked, self._pattern, self._path, group)
+
+    def _name(self, key: Key[object]) -> str:
+        """The key as it is called where this section is: a group is asked by neighbors' keys."""
+        _, mark, rest = key.path.partition("[].")
+        names = takewhile(lambda name: isinstance(name, str), self._path)
+        return f"{'.'.join(map(str, names))}{mark}{rest}" if mark else key.path
+
+
+class MemberSection(Section):
+    """A neighbor's values; what it does not have itself is looked for in its peer group.
+
+    A value of its own wins, also one that equals the default, also a wrong one (which was noted).
+    An array of tables is the neighbor's or the group's as a whole.
+    """
+
+    def __init__(self, checked: Checked, pattern: str, path: Path, group: Section) -> None:
+        super().__init__(checked, pattern, path)
+        self._group = group
+
+    def get(self, key: Key[T]) -> T:
+        return self._group.get(key) if self._is_groups(key) else super().get(key)
+
+    def has(self, key: Key[object]) -> bool:
+        return super().has(key) or self._group.has(key)
+
+    def is_wrong(self, key: Key[object]) -> bool:
+        return self._group.is_wrong(key) if self._is_groups(key) else super().is_wrong(key)
+
+    def refuse(self, key: Key[object], text: str) -> None:
+        if self._is_groups(key):
+            self._group.refuse(key, text)
+        else:
+            super().refuse(key, text)
+
+    def each(self, pattern: str) -> Iterator[Section]:
+        own = list(super().each(pattern))
+        yield from own or self._group.each(pattern)
+
+    def _is_groups(self, key: Key[object]) -> bool:
+        return self._group.has(key) and not super().has(key)
 
 
 def _show_name(name: str) -> str:

@@ -14,6 +14,7 @@ from gobgp_trio.config.unsupported import UNSUPPORTED_FAMILIES, refuse_vrf
 from gobgp_trio.config.values import Reader, whole_number, whole_seconds
 from gobgp_trio.types.communities import LargeCommunity, parse_community, parse_large_community
 from gobgp_trio.types.family import Family
+from gobgp_trio.types.sending import PrivateAs, SendCommunity
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -49,6 +50,16 @@ def _optional(path: str, read: Reader[T]) -> Key[T | None]:
     return _key(path, read, None)
 
 
+def _peer_key(path: str, read: Reader[T], default: T) -> Key[T]:
+    """A key of neighbors and of peer groups alike; it is asked for by the neighbors' one."""
+    _key(f"peer-groups[].{path}", read, default)
+    return _key(f"neighbors[].{path}", read, default)
+
+
+def _peer_optional(path: str, read: Reader[T]) -> Key[T | None]:
+    return _peer_key(path, read, None)
+
+
 def _list(path: str, read: Reader[T], default: tuple[T, ...] = ()) -> Key[tuple[T, ...]]:
     IMPLEMENTED[path] = key = Key(path, read, is_list=True, default=default)
     return key
@@ -81,31 +92,65 @@ LISTEN_ADDRESSES = _list(
     "global.config.local-address-list", values.read_address_text, ("0.0.0.0", "::")
 )
 
+# Of a neighbor alone.
 NEIGHBOR_ADDRESS = _optional("neighbors[].config.neighbor-address", values.read_neighbor_address)
-PEER_AS = _optional("neighbors[].config.peer-as", values.read_as)
-LOCAL_AS = _optional("neighbors[].config.local-as", values.read_as)
-DESCRIPTION = _key("neighbors[].config.description", values.read_text, "")
+PEER_GROUP = _optional("neighbors[].config.peer-group", values.read_name)
 ADMIN_DOWN = _key("neighbors[].config.admin-down", values.read_flag, False)
-HOLD_TIME = _key("neighbors[].timers.config.hold-time", whole_seconds(3, 65535, or_zero=True), 90)
-KEEPALIVE = _optional("neighbors[].timers.config.keepalive-interval", _timer)
-CONNECT_RETRY = _key("neighbors[].timers.config.connect-retry", _timer, 120)
-IDLE_HOLD = _key("neighbors[].timers.config.idle-hold-time-after-reset", _timer, 30)
-PASSIVE = _key("neighbors[].transport.config.passive-mode", values.read_flag, False)
-LOCAL_ADDRESS = _optional("neighbors[].transport.config.local-address", values.read_address_text)
-REMOTE_PORT = _key("neighbors[].transport.config.remote-port", _port, 179)
-TREAT_AS_WITHDRAW = _key(
-    "neighbors[].error-handling.config.treat-as-withdraw",
-    values.only(True, "errors are always handled as RFC 7606 says"),
-    True,
+
+# Of a neighbor, and of a peer group for neighbors that do not have it themselves.
+PEER_AS = _peer_optional("config.peer-as", values.read_as)
+LOCAL_AS = _peer_optional("config.local-as", values.read_as)
+DESCRIPTION = _peer_key("config.description", values.read_text, "")
+REMOVE_PRIVATE_AS = _peer_optional(
+    "config.remove-private-as",
+    values.one_of({"all": PrivateAs.REMOVE, "replace": PrivateAs.REPLACE}, "what to do"),
 )
-MULTIHOP = _key("neighbors[].ebgp-multihop.config.enabled", values.read_flag, False)
-MULTIHOP_TTL = _optional("neighbors[].ebgp-multihop.config.multihop-ttl", whole_number(1, 255))
-FAMILY = _optional("neighbors[].afi-safis[].config.afi-safi-name", _read_family)
-FAMILY_ENABLED = _key(
-    "neighbors[].afi-safis[].config.enabled",
-    values.only(True, "a family that is listed is offered"),
-    True,
+SEND_COMMUNITY = _peer_optional(
+    "config.send-community",
+    values.one_of({kind.name.lower(): kind for kind in SendCommunity}, "kinds of communities"),
 )
+SEND_SOFTWARE_VERSION = _peer_optional("config.send-software-version", values.read_flag)
+HOLD_TIME = _peer_key("timers.config.hold-time", whole_seconds(3, 65535, or_zero=True), 90)
+KEEPALIVE = _peer_optional("timers.config.keepalive-interval", _timer)
+CONNECT_RETRY = _peer_key("timers.config.connect-retry", _timer, 120)
+IDLE_HOLD = _peer_key("timers.config.idle-hold-time-after-reset", _timer, 30)
+PASSIVE = _peer_key("transport.config.passive-mode", values.read_flag, False)
+LOCAL_ADDRESS = _peer_optional("transport.config.local-address", values.read_address_text)
+REMOTE_PORT = _peer_key("transport.config.remote-port", _port, 179)
+TREAT_AS_WITHDRAW = _peer_key("error-handling.config.treat-as-withdraw", values.read_flag, True)
+LOG_STATE_CHANGES = _peer_key(
+    "logging-options.config.log-neighbor-state-changes", values.read_flag, False
+)
+MULTIHOP = _peer_key("ebgp-multihop.config.enabled", values.read_flag, False)
+MULTIHOP_TTL = _peer_optional("ebgp-multihop.config.multihop-ttl", whole_number(1, 255))
+REFLECTOR_CLIENT = _peer_key(
+    "route-reflector.config.route-reflector-client", values.read_flag, False
+)
+CLUSTER_ID = _peer_optional(
+    "route-reflector.config.route-reflector-cluster-id", values.read_router_id
+)
+ALLOW_OWN_AS = _peer_key("as-path-options.config.allow-own-as", whole_number(0, 255), 0)
+REPLACE_PEER_AS = _peer_key("as-path-options.config.replace-peer-as", values.read_flag, False)
+ALLOW_LOOP_LOCAL = _peer_key(
+    "as-path-options.config.allow-as-path-loop-local", values.read_flag, False
+)
+FAMILY = _peer_optional("afi-safis[].config.afi-safi-name", _read_family)
+FAMILY_ENABLED = _peer_key(
+    "afi-safis[].config.enabled", values.only(True, "a family that is listed is offered"), True
+)
+MAX_PREFIXES = _peer_key(
+    "afi-safis[].prefix-limit.config.max-prefixes", whole_number(0, 2**32 - 1), 0
+)
+PREFIX_WARNING = _peer_key(
+    "afi-safis[].prefix-limit.config.shutdown-threshold-pct", whole_number(0, 100), 0
+)
+PREFIX_RESTART = _peer_key(
+    "afi-safis[].prefix-limit.config.restart-timer", whole_seconds(1, 2**31, or_zero=True), 0
+)
+
+GROUP_NAME = _optional("peer-groups[].config.peer-group-name", values.read_name)
+DYNAMIC_PREFIX = _optional("dynamic-neighbors[].config.prefix", values.read_network)
+DYNAMIC_GROUP = _optional("dynamic-neighbors[].config.peer-group", values.read_name)
 
 IMPORT_ENABLED = _key("netlink.import.enabled", values.read_flag, False)
 IMPORT_VRF = _key("netlink.import.vrf", refuse_vrf, "")

@@ -7,6 +7,7 @@ values from requests.  A value that exists is valid: whatever could be wrong was
 from dataclasses import dataclass, field
 
 from gobgp_trio.types.family import Family
+from gobgp_trio.types.sending import PrivateAs, SendCommunity
 
 MAIN_TABLE = 254
 DEFAULT_METRIC = 20
@@ -32,8 +33,24 @@ class Global:
 
 
 @dataclass(frozen=True, slots=True)
+class PrefixLimit:
+    """``prefix-limit`` of one family; a family without a limit has none of these.
+
+    Attributes:
+        max_prefixes: how many the peer may announce; one more ends the session.
+        warn_pct: the share of them, 1 to 100, that is worth a warning; 0 for no warning.
+        restart_s: how long the session stays down after that; 0 until the operator acts.
+    """
+
+    family: Family
+    max_prefixes: int
+    warn_pct: int = 0
+    restart_s: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Neighbor:
-    """One ``[[neighbors]]`` entry with every default filled in.
+    """One ``[[neighbors]]`` entry with its group's values and every default filled in.
 
     Attributes:
         address: text form, with the scope (``%eth0``) of a link-local one.
@@ -41,6 +58,15 @@ class Neighbor:
         local_as: the AS we announce to it (the global one unless configured).
         families: what we offer to exchange, in configured order.
         local_address: source of our connection, or "".
+        peer_group: the group that values were taken from, or "".
+        allow_own_as: how often our own AS may stand in a path that we take.
+        replace_peer_as: put our AS wherever the peer's stands in a path that it is sent.
+        allow_loop_local: send it paths of this host although its AS stands in them.
+        is_reflector_client: the peer is our client (RFC 4456).
+        cluster_id: 4 octets, of our cluster in which it is one; None for the router ID.
+        treat_as_withdraw: errors in attributes withdraw routes (RFC 7606), else end the session.
+        send_software_version: announce our version; None stands for "to internal peers".
+        log_state_changes: log every change of the session's state, not up and down alone.
     """
 
     address: str
@@ -57,10 +83,35 @@ class Neighbor:
     connect_retry_s: int = 120
     idle_hold_after_reset_s: int = 30
     multihop_ttl: int | None = None
+    peer_group: str = ""
+    allow_own_as: int = 0
+    replace_peer_as: bool = False
+    allow_loop_local: bool = False
+    remove_private_as: PrivateAs = PrivateAs.KEEP
+    send_community: SendCommunity = SendCommunity.BOTH
+    prefix_limits: tuple[PrefixLimit, ...] = ()
+    is_reflector_client: bool = False
+    cluster_id: bytes | None = None
+    treat_as_withdraw: bool = True
+    log_state_changes: bool = False
+    send_software_version: bool | None = None
 
     @property
     def is_ebgp(self) -> bool:
         return self.peer_as != self.local_as
+
+
+@dataclass(frozen=True, slots=True)
+class DynamicNeighbors:
+    """One ``[[dynamic-neighbors]]`` entry: who may connect from a network without an entry.
+
+    Attributes:
+        prefix: ``192.0.2.0/24``.
+        template: what such a neighbor is like, but for its address.
+    """
+
+    prefix: str
+    template: Neighbor
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +163,4 @@ class Config:
     neighbors: tuple[Neighbor, ...] = ()
     netlink_import: NetlinkImport = field(default_factory=NetlinkImport)
     netlink_export: NetlinkExport | None = None
+    dynamic_neighbors: tuple[DynamicNeighbors, ...] = ()

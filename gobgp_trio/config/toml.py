@@ -58,12 +58,13 @@ def parse_config(text: str, file_name: str) -> Loaded:
     checked = Checked(document, LineIndex(text), file_name)
     config = build_config(checked)
     if checked.problems:
-        raise ConfigError(sorted(checked.problems, key=_place))
-    return Loaded(config, tuple(sorted(checked.warnings, key=_place)))
+        raise ConfigError(_in_order(checked.problems))
+    return Loaded(config, tuple(_in_order(checked.warnings)))
 
 
-def _place(problem: Problem) -> tuple[int, str]:
-    return problem.line, problem.key
+def _in_order(problems: list[Problem]) -> list[Problem]:
+    """By place in the file, each once: what is wrong in a group is found by all its members."""
+    return sorted(dict.fromkeys(problems), key=lambda problem: (problem.line, problem.key))
 
 
 def _whole_file(file_name: str, text: str) -> ConfigError:

@@ -34,13 +34,9 @@ _GLOBAL = """
 
 # Of a neighbor and of a peer group alike.
 _PEER = """
-    config.{peer-type auth-password remove-private-as route-flap-damping send-community}
-    config.send-software-version
+    config.{peer-type auth-password route-flap-damping}
     timers.config.minimum-advertisement-interval
     transport.config.{tcp-mss mtu-discovery local-port bind-interface ip-tos}
-    logging-options.config.log-neighbor-state-changes
-    route-reflector.config.{route-reflector-cluster-id route-reflector-client}
-    as-path-options.config.{allow-own-as replace-peer-as allow-as-path-loop-local}
     add-paths.config.{receive send-max}
     graceful-restart.config.{enabled restart-time stale-routes-time helper-only deferral-time}
     graceful-restart.config.{notification-enabled long-lived-enabled}
@@ -54,15 +50,7 @@ _PEER = """
     bfd.config.{enabled port desired-minimum-tx-interval required-minimum-receive}
     bfd.config.detection-multiplier
 """
-_NEIGHBOR_ONLY = "config.{peer-group neighbor-interface}"
-# Implemented for neighbors; peer groups as a whole are not.
-_PEER_GROUP_ONLY = """
-    config.{peer-group-name peer-as local-as description}
-    timers.config.{connect-retry hold-time keepalive-interval idle-hold-time-after-reset}
-    transport.config.{passive-mode local-address remote-port}
-    error-handling.config.treat-as-withdraw
-    ebgp-multihop.config.{enabled multihop-ttl}
-"""
+_NEIGHBOR_ONLY = "config.neighbor-interface"
 
 _FAMILY = """
     mp-graceful-restart.config.enabled
@@ -75,7 +63,6 @@ _FAMILY = """
     use-multiple-paths.config.enabled
     use-multiple-paths.ebgp.config.{allow-multiple-as maximum-paths}
     use-multiple-paths.ibgp.config.maximum-paths
-    prefix-limit.config.{max-prefixes shutdown-threshold-pct restart-timer}
     route-target-membership.config.deferral-time
     long-lived-graceful-restart.config.{enabled restart-time}
     add-paths.config.{receive send-max}
@@ -87,7 +74,11 @@ _FAMILY = """
 """.replace(
     "PREFIX-LIMIT", "prefix-limit.config.{max-prefixes shutdown-threshold-pct restart-timer}"
 )
-_FAMILY_NAMES = "config.{afi-safi-name enabled}"
+# Implemented for neighbors and peer groups; those of the global table are not.
+_FAMILY_GLOBAL = """
+    config.{afi-safi-name enabled}
+    prefix-limit.config.{max-prefixes shutdown-threshold-pct restart-timer}
+"""
 
 _FAMILIES = """
     {ipv4-labelled-unicast ipv6-labelled-unicast l3vpn-ipv4-unicast l3vpn-ipv6-unicast}
@@ -136,7 +127,6 @@ _ACTIONS = """
 """
 
 _REST = """
-    dynamic-neighbors[].config.{prefix peer-group}
     policy-definitions[].name
     policy-definitions[].statements[].name
     rpki-servers[].config.{address port refresh-time hold-time record-lifetime preference}
@@ -173,10 +163,10 @@ def _expand(block: str, prefix: str = "") -> Iterator[str]:
 def _all_unsupported() -> Iterator[str]:
     yield from _expand(_GLOBAL, "global.")
     yield from _expand(_PEER + _NEIGHBOR_ONLY, "neighbors[].")
-    yield from _expand(_PEER + _PEER_GROUP_ONLY, "peer-groups[].")
+    yield from _expand(_PEER, "peer-groups[].")
     yield from _expand(_FAMILY, "neighbors[].afi-safis[].")
-    yield from _expand(_FAMILY + _FAMILY_NAMES, "peer-groups[].afi-safis[].")
-    yield from _expand(_FAMILY + _FAMILY_NAMES, "global.afi-safis[].")
+    yield from _expand(_FAMILY, "peer-groups[].afi-safis[].")
+    yield from _expand(_FAMILY + _FAMILY_GLOBAL, "global.afi-safis[].")
     yield from _expand(_SETS, "defined-sets.")
     yield from _expand(_CONDITIONS, "policy-definitions[].statements[].conditions.")
     yield from _expand(_ACTIONS, "policy-definitions[].statements[].actions.")

@@ -5,7 +5,7 @@ text is "wanted ..., found ...".  Nothing is converted: ``"65000"`` is not 65000
 """
 
 from collections.abc import Callable, Collection
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import TypeVar
 
 from gobgp_trio.config.problems import describe, quote
@@ -144,6 +144,16 @@ def read_neighbor_address(value: object) -> str:
     elif address == IPv4Address("255.255.255.255"):
         raise unwanted("the address of one neighbor", value)
     return str(address)
+
+
+def read_network(value: object) -> str:
+    """A network such as ``192.0.2.0/24``, without bits behind its length, in one spelling."""
+    try:
+        if isinstance(value, str) and "/" in value:
+            return str(ip_network(value))
+    except ValueError:
+        pass  # the one error below says what was wanted
+    raise unwanted('a network such as "192.0.2.0/24"', value)
 
 
 def read_interface_pattern(value: object) -> str:
