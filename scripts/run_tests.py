@@ -25,7 +25,7 @@ CORE = ("types", "bgp", "rtnl", "rib", "fib", "policy")
 CORE_COVERAGE_MIN_PERCENT = 95.0
 STATUS_PASSED, STATUS_FAILED, STATUS_INCOMPLETE = 0, 1, 3
 CHECK_TIMEOUT_S, UNIT_TIMEOUT_S, NETNS_TIMEOUT_S = 300.0, 480.0, 720.0
-END_TIMEOUT_S = 10.0
+END_TIMEOUT_S = 20.0
 STATUS_NO_NAMESPACES = 5  # of scripts/netns-run
 NETNS_STAGE = "netns-tests"
 
@@ -79,7 +79,8 @@ def run(
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
+    """As Ctrl-C would, so that pytest still says what failed so far; then without asking."""
+    process.send_signal(signal.SIGINT)
     try:
         process.wait(END_TIMEOUT_S)
     except subprocess.TimeoutExpired:
