@@ -7,6 +7,10 @@ and ``bgp.update.write_reach`` puts them in.
 Rules (RFC 4271 section 5, RFC 4456 section 8, RFC 6793 section 4): to an external peer our AS goes
 in front, and LOCAL_PREF, ORIGINATOR_ID, CLUSTER_LIST, non-transitive attributes and non-transitive
 extended communities stay behind; to an internal peer LOCAL_PREF is always there.
+
+What the operator asks besides (``SendingRules``) concerns what is in a path before our AS comes in
+front.  A private AS number is one wherever it stands, in an AS_SET too; a segment of which nothing
+is left goes.
 """
 
 from dataclasses import dataclass
@@ -34,17 +38,23 @@ from gobgp_trio.types.attributes import (
     AS_CONFED_SEQUENCE,
     AS_PATH,
     CLUSTER_LIST,
+    COMMUNITIES,
     EXTENDED_COMMUNITIES,
     FLAG_EXTENDED,
     FLAG_TRANSITIVE,
+    LARGE_COMMUNITY,
     LOCAL_PREF,
     MULTI_EXIT_DISC,
     NEXT_HOP,
     ORIGINATOR_ID,
+    AsSegment,
     PathAttributes,
 )
+from gobgp_trio.types.sending import AS_IT_IS, PrivateAs, SendingRules, is_private_as
 
 DEFAULT_LOCAL_PREF = 100
+
+_COMMUNITIES = frozenset((COMMUNITIES, EXTENDED_COMMUNITIES, LARGE_COMMUNITY))
 
 _NON_TRANSITIVE_COMMUNITY = 0x40  # in the type octet (RFC 4360 section 2)
 
@@ -60,6 +70,7 @@ class Outgoing:
         keep_med: send MULTI_EXIT_DISC to an external peer (internal peers always get it).
         originator_id: for a reflected path that has no ORIGINATOR_ID (RFC 4456), 4 octets.
         cluster_id: put in front of CLUSTER_LIST when reflecting, 4 octets.
+        rules: what the operator wants changed.
     """
 
     context: CodecContext
@@ -68,12 +79,14 @@ class Outgoing:
     keep_med: bool = False
     originator_id: bytes | None = None
     cluster_id: bytes | None = None
+    rules: SendingRules = AS_IT_IS
 
 
 def write_outgoing(attributes: PathAttributes, edits: Outgoing) -> bytes:
     """The attributes to send, in type order, without NEXT_HOP and MP_REACH_NLRI."""
     wire = attributes.wire
     is_ebgp = edits.context.is_ebgp
+    withheld = _COMMUNITIES - edits.rules.communities.value
     pieces: dict[int, bytes] = {}
     at = 0
     while at < len(wire):
@@ -86,6 +99,8 @@ def write_outgoing(attributes: PathAttributes, edits: Outgoing) -> bytes:
             stop = start + wire[at + 2]
         if code == AS_PATH:
             _write_as_path(pieces, wire[start:stop], edits)
+        elif code in withheld:
+            pass
         elif code == AGGREGATOR and not edits.context.four_octet_as:
             _write_aggregator(pieces, flags, wire[start:stop])
         elif code == EXTENDED_COMMUNITIES and is_ebgp:
@@ -108,6 +123,8 @@ def _leaves_the_as(flags: int, code: int, edits: Outgoing) -> bool:
 def _write_as_path(pieces: dict[int, bytes], value: bytes, edits: Outgoing) -> None:
     if edits.context.is_ebgp and value and value[0] >= AS_CONFED_SEQUENCE:
         value = write_as_path(without_confederation(read_as_path(value, 4)))
+    if edits.rules.edits_as_path and value:
+        value = _apply_rules(value, edits)
     if edits.prepend_as is not None:
         value = prepend_as(value, edits.prepend_as)
     if not edits.context.four_octet_as:
@@ -115,6 +132,22 @@ def _write_as_path(pieces: dict[int, bytes], value: bytes, edits: Outgoing) -> N
         if as4_path:
             pieces[AS4_PATH] = write_attribute(OPTIONAL_TRANSITIVE, AS4_PATH, as4_path)
     pieces[AS_PATH] = write_attribute(WELL_KNOWN, AS_PATH, value)
+
+
+def _apply_rules(value: bytes, edits: Outgoing) -> bytes:
+    """AS_PATH with the operator's changes; the peer is external."""
+    rules = edits.rules
+    our_as = edits.context.local_as
+    segments: list[AsSegment] = []
+    for kind, numbers in read_as_path(value, 4):
+        if rules.private_as is PrivateAs.REMOVE:
+            numbers = tuple(as_ for as_ in numbers if not is_private_as(as_))
+        elif rules.private_as is PrivateAs.REPLACE:
+            numbers = tuple(our_as if is_private_as(as_) else as_ for as_ in numbers)
+        if numbers:
+            replaced = (our_as if as_ == rules.replaced_as else as_ for as_ in numbers)
+            segments.append((kind, tuple(replaced)))
+    return write_as_path(segments)
 
 
 def _write_aggregator(pieces: dict[int, bytes], flags: int, value: bytes) -> None:

@@ -1,13 +1,17 @@
 """Attributes on their way out: what each kind of peer gets of a set."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gobgp_trio.bgp.attr import RawAttribute, make_attributes, read_values
+from gobgp_trio.bgp.context import CodecContext
 from gobgp_trio.bgp.multiprotocol import walk_attributes
 from gobgp_trio.bgp.outgoing import Outgoing, write_outgoing
 from gobgp_trio.types.attributes import AsSegment
+from gobgp_trio.types.sending import PrivateAs, SendCommunity, SendingRules
 from tests.bgp.update_strategies import make_context
 
 EXTERNAL = make_context(is_ebgp=True)
@@ -170,3 +174,63 @@ def test_an_old_peer_between_loses_no_as_number(
     )
     assert faults == []
     assert [(0x40, 2, values[2][1])] == [item for item in wide if item[1] == 2]
+
+
+OUR_AS = "0000fa00"
+PRIVATE_PATH = ((2, (64511, 64512, 65534, 65535, 4199999999)), (1, (4200000000, 4294967294)))
+
+
+@pytest.mark.parametrize(
+    ("private_as", "expected"),
+    [
+        # our AS joins what is left of the sequence; nothing is left of the set
+        (PrivateAs.REMOVE, "0204" + OUR_AS + "0000fbff" + "0000ffff" + "fa56e9ff"),
+        (
+            PrivateAs.REPLACE,
+            ("0206" + OUR_AS + "0000fbff" + 2 * OUR_AS + "0000ffff" + "fa56e9ff")
+            + ("0102" + 2 * OUR_AS),
+        ),
+    ],
+)
+def test_private_as_numbers_are_taken_out_or_replaced(private_as: PrivateAs, expected: str) -> None:
+    context = replace(EXTERNAL, local_as=64000)
+    edits = Outgoing(context, prepend_as=64000, rules=SendingRules(private_as))
+    assert (
+        send(edits, as_path=PRIVATE_PATH) == ORIGIN_IGP + f"4002{len(expected) // 2:02x}" + expected
+    )
+
+
+def test_a_path_of_private_as_numbers_alone_becomes_ours_alone() -> None:
+    edits = Outgoing(EXTERNAL, prepend_as=65000, rules=SendingRules(PrivateAs.REMOVE))
+    assert send(edits, as_path=((2, (65001, 65002)),)) == ORIGIN_IGP + "400206" + "02010000fde8"
+
+
+def test_the_peers_as_is_replaced_by_ours() -> None:
+    edits = Outgoing(EXTERNAL, prepend_as=65000, rules=SendingRules(replaced_as=7))
+    sent = send(edits, as_path=((2, (8, 7, 7)), (1, (7, 9))))
+    path = "0204" + "0000fde8" + "00000008" + "0000fde8" * 2 + "0102" + "0000fde8" + "00000009"
+    assert sent == ORIGIN_IGP + "40021c" + path
+
+
+STANDARD = (0xC0, 8, b"\xfd\xe9\0\1")
+LARGE = (0xC0, 32, bytes(11) + b"\1")
+TARGET = "0002fde900000064"
+
+
+@pytest.mark.parametrize(
+    ("kinds", "codes"),
+    [
+        (SendCommunity.NONE, []),
+        (SendCommunity.STANDARD, [8, 32]),
+        (SendCommunity.EXTENDED, [16]),
+        (SendCommunity.BOTH, [8, 16, 32]),
+    ],
+)
+@pytest.mark.parametrize("context", [EXTERNAL, INTERNAL])
+def test_kinds_of_communities_that_go_out(
+    kinds: SendCommunity, codes: list[int], context: CodecContext
+) -> None:
+    edits = Outgoing(context, rules=SendingRules(communities=kinds))
+    sent = send(edits, extended_communities=(TARGET,), others=(STANDARD, LARGE))
+    items, _ = walk_attributes(bytes.fromhex(sent))
+    assert [code for _, code, _ in items if code in {8, 16, 32}] == codes
