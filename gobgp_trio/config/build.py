@@ -38,7 +38,7 @@ def build_config(checked: Checked) -> Config:
     global_ = _build_global(root, checked)
     global_as = global_.as_ if global_ is not None else 0
     groups = find_groups(root)
-    neighbors = build_neighbors(root, groups, global_as)
+    neighbors = build_neighbors(root, groups, global_)
     dynamic_neighbors = build_dynamic(root, groups, global_as)
     if (neighbors or dynamic_neighbors) and global_ is None:
         array = "neighbors" if neighbors else "dynamic-neighbors"
@@ -70,6 +70,7 @@ def _build_global(root: Section, checked: Checked) -> Global | None:
         router_id=router_id or bytes(4),
         port=root.get(keys.PORT),
         listen_addresses=listen_addresses,
+        listen_interface=root.get(keys.BIND_TO_DEVICE) or "",
     )
 
 

@@ -6,16 +6,22 @@ between keys is judged for each member and reported where the value stands.
 """
 
 from dataclasses import replace
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 
 from gobgp_trio.config import keys
+from gobgp_trio.config.build_sockets import (
+    build_local_address,
+    build_multihop,
+    build_sockets,
+    check_listening,
+    find_address,
+)
 from gobgp_trio.config.checked import Section
-from gobgp_trio.config.schema import DynamicNeighbors, Neighbor, PrefixLimit
+from gobgp_trio.config.schema import DynamicNeighbors, Global, Neighbor, PrefixLimit
 from gobgp_trio.types.family import Family
 from gobgp_trio.types.sending import PrivateAs, SendCommunity
 
 _KEEPALIVES_IN_HOLD_TIME = 3  # RFC 4271 section 10
-_DEFAULT_MULTIHOP_TTL = 255
 
 
 def find_groups(root: Section) -> dict[str, Section]:
@@ -31,18 +37,19 @@ def find_groups(root: Section) -> dict[str, Section]:
 
 
 def build_neighbors(
-    root: Section, groups: dict[str, Section], global_as: int
+    root: Section, groups: dict[str, Section], global_: Global | None
 ) -> tuple[Neighbor, ...]:
     """``[[neighbors]]`` in the order of the file."""
     neighbors: dict[str, Neighbor] = {}
+    sections: dict[str, Section] = {}
     for section in root.each("neighbors[]"):
         group = _find_group(section, keys.PEER_GROUP, groups)
         member = section.backed_by(group) if group is not None else section
         neighbor = _build_neighbor(
             member,
-            section.require(keys.NEIGHBOR_ADDRESS) or "",
+            find_address(section),
             section.get(keys.PEER_GROUP) or "",
-            global_as,
+            global_.as_ if global_ is not None else 0,
         )
         neighbor = replace(neighbor, admin_down=section.get(keys.ADMIN_DOWN))
         if neighbor.address in neighbors:
@@ -52,6 +59,8 @@ def build_neighbors(
             )
         elif neighbor.address:
             neighbors[neighbor.address] = neighbor
+            sections[neighbor.address] = member
+    check_listening(((sections[name], neighbors[name]) for name in neighbors), global_)
     return tuple(neighbors.values())
 
 
@@ -95,13 +104,14 @@ def _build_neighbor(section: Section, address: str, group: str, global_as: int) 
         families=_build_families(section, address),
         description=section.get(keys.DESCRIPTION),
         passive=section.get(keys.PASSIVE),
-        local_address=_build_local_address(section, address),
+        local_address=build_local_address(section, address),
         remote_port=section.get(keys.REMOTE_PORT),
         hold_time_s=hold_time_s,
         keepalive_s=_build_keepalive(section, hold_time_s),
         connect_retry_s=section.get(keys.CONNECT_RETRY),
         idle_hold_after_reset_s=section.get(keys.IDLE_HOLD),
-        multihop_ttl=_build_multihop(section, is_ebgp=peer_as != local_as),
+        multihop_ttl=build_multihop(section, is_ebgp=peer_as != local_as),
+        sockets=build_sockets(section, address),
         peer_group=group,
         prefix_limits=_build_prefix_limits(section),
         treat_as_withdraw=section.get(keys.TREAT_AS_WITHDRAW),
@@ -173,23 +183,9 @@ def _build_families(section: Section, address: str) -> tuple[Family, ...]:
             families.append(family)
     if families:
         return tuple(families)
+    if address.startswith("%"):  # the other end of an interface speaks for both (RFC 8950)
+        return (Family.IPV4_UNICAST, Family.IPV6_UNICAST)
     return (Family.IPV6_UNICAST,) if ":" in address else (Family.IPV4_UNICAST,)
-
-
-def _build_local_address(section: Section, neighbor_address: str) -> str:
-    """The source address as text; "" for none and for the unspecified address."""
-    text = section.get(keys.LOCAL_ADDRESS)
-    if text is None or not neighbor_address:
-        return ""
-    address, neighbor = ip_address(text), ip_address(neighbor_address)
-    if address.version != neighbor.version:
-        section.refuse(
-            keys.LOCAL_ADDRESS,
-            f"wanted an IPv{neighbor.version} address as that of the neighbor, found {text}",
-        )
-    elif address.is_multicast:
-        section.refuse(keys.LOCAL_ADDRESS, f"wanted an address of this host, found {text}")
-    return "" if address.is_unspecified else text
 
 
 def _build_keepalive(section: Section, hold_time_s: int) -> int:
@@ -203,15 +199,3 @@ def _build_keepalive(section: Section, hold_time_s: int) -> int:
             f"wanted less than the hold time of {hold_time_s} seconds, found {keepalive_s}",
         )
     return keepalive_s
-
-
-def _build_multihop(section: Section, *, is_ebgp: bool) -> int | None:
-    if not section.get(keys.MULTIHOP):
-        if section.get(keys.MULTIHOP_TTL) and not section.is_wrong(keys.MULTIHOP):
-            section.refuse(keys.MULTIHOP_TTL, f"has no effect unless {keys.MULTIHOP.path} is true")
-        return None
-    if not is_ebgp:
-        section.refuse(
-            keys.MULTIHOP, "wanted for an external neighbor only, found peer-as equal to local-as"
-        )
-    return section.get(keys.MULTIHOP_TTL) or _DEFAULT_MULTIHOP_TTL

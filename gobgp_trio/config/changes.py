@@ -29,6 +29,7 @@ _GLOBAL_KEYS = {
     "router_id": "global.config.router-id",
     "port": "global.config.port",
     "listen_addresses": "global.config.local-address-list",
+    "listen_interface": "global.config.bind-to-device",
 }
 
 

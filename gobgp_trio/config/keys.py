@@ -89,11 +89,13 @@ AS = _optional("global.config.as", values.read_as)
 ROUTER_ID = _optional("global.config.router-id", values.read_router_id)
 PORT = _key("global.config.port", whole_number(-1, 65535, but=(0,)), 179)
 LISTEN_ADDRESSES = _list(
-    "global.config.local-address-list", values.read_address_text, ("0.0.0.0", "::")
+    "global.config.local-address-list", values.read_own_address, ("0.0.0.0", "::")
 )
+BIND_TO_DEVICE = _optional("global.config.bind-to-device", values.read_interface)
 
 # Of a neighbor alone.
 NEIGHBOR_ADDRESS = _optional("neighbors[].config.neighbor-address", values.read_neighbor_address)
+NEIGHBOR_INTERFACE = _optional("neighbors[].config.neighbor-interface", values.read_interface)
 PEER_GROUP = _optional("neighbors[].config.peer-group", values.read_name)
 ADMIN_DOWN = _key("neighbors[].config.admin-down", values.read_flag, False)
 
@@ -101,6 +103,7 @@ ADMIN_DOWN = _key("neighbors[].config.admin-down", values.read_flag, False)
 PEER_AS = _peer_optional("config.peer-as", values.read_as)
 LOCAL_AS = _peer_optional("config.local-as", values.read_as)
 DESCRIPTION = _peer_key("config.description", values.read_text, "")
+PASSWORD = _peer_key("config.auth-password", values.read_password, "")
 REMOVE_PRIVATE_AS = _peer_optional(
     "config.remove-private-as",
     values.one_of({"all": PrivateAs.REMOVE, "replace": PrivateAs.REPLACE}, "what to do"),
@@ -116,13 +119,19 @@ CONNECT_RETRY = _peer_key("timers.config.connect-retry", _timer, 120)
 IDLE_HOLD = _peer_key("timers.config.idle-hold-time-after-reset", _timer, 30)
 PASSIVE = _peer_key("transport.config.passive-mode", values.read_flag, False)
 LOCAL_ADDRESS = _peer_optional("transport.config.local-address", values.read_address_text)
+LOCAL_PORT = _peer_key("transport.config.local-port", whole_number(0, 65535), 0)
 REMOTE_PORT = _peer_key("transport.config.remote-port", _port, 179)
+BIND_INTERFACE = _peer_optional("transport.config.bind-interface", values.read_interface)
+TCP_MSS = _peer_key("transport.config.tcp-mss", values.read_mss, 0)
+IP_TOS = _peer_key("transport.config.ip-tos", values.read_tos, 0)
 TREAT_AS_WITHDRAW = _peer_key("error-handling.config.treat-as-withdraw", values.read_flag, True)
 LOG_STATE_CHANGES = _peer_key(
     "logging-options.config.log-neighbor-state-changes", values.read_flag, False
 )
 MULTIHOP = _peer_key("ebgp-multihop.config.enabled", values.read_flag, False)
 MULTIHOP_TTL = _peer_optional("ebgp-multihop.config.multihop-ttl", whole_number(1, 255))
+TTL_SECURITY = _peer_key("ttl-security.config.enabled", values.read_flag, False)
+TTL_MIN = _peer_optional("ttl-security.config.ttl-min", whole_number(1, 255))
 REFLECTOR_CLIENT = _peer_key(
     "route-reflector.config.route-reflector-client", values.read_flag, False
 )

@@ -24,12 +24,14 @@ class Global:
         router_id: 4 octets.
         port: TCP port to listen on; -1 listens nowhere.
         listen_addresses: addresses to listen on, as text.
+        listen_interface: take connections from this interface only, or "".
     """
 
     as_: int
     router_id: bytes
     port: int = 179
     listen_addresses: tuple[str, ...] = ("0.0.0.0", "::")
+    listen_interface: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +51,34 @@ class PrefixLimit:
 
 
 @dataclass(frozen=True, slots=True)
+class SocketOptions:
+    """What the sockets of a neighbor's connections get set.
+
+    Attributes:
+        password: of the TCP MD5 option (RFC 2385), or "".
+        mss_octets: the longest TCP segment, 0 for what the kernel finds.
+        local_port: source port of our connections, 0 for any.
+        bind_interface: the interface its packets go by, or "" for any.
+        tos: the TOS octet or traffic class of our packets, 0 for the kernel's.
+        ttl_min: packets with a lower TTL are dropped, and ours start with 255 (RFC 5082); None
+            for neither.
+    """
+
+    password: str = field(default="", repr=False)
+    mss_octets: int = 0
+    local_port: int = 0
+    bind_interface: str = ""
+    tos: int = 0
+    ttl_min: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Neighbor:
     """One ``[[neighbors]]`` entry with its group's values and every default filled in.
 
     Attributes:
-        address: text form, with the scope (``%eth0``) of a link-local one.
+        address: text form, with the scope (``%eth0``) of a link-local one; the scope alone for
+            whoever is at the other end of that interface.
         peer_as: the AS the peer must announce.
         local_as: the AS we announce to it (the global one unless configured).
         families: what we offer to exchange, in configured order.
@@ -67,6 +92,7 @@ class Neighbor:
         treat_as_withdraw: errors in attributes withdraw routes (RFC 7606), else end the session.
         send_software_version: announce our version; None stands for "to internal peers".
         log_state_changes: log every change of the session's state, not up and down alone.
+        sockets: what its connections get set.
     """
 
     address: str
@@ -95,10 +121,17 @@ class Neighbor:
     treat_as_withdraw: bool = True
     log_state_changes: bool = False
     send_software_version: bool | None = None
+    sockets: SocketOptions = SocketOptions()
 
     @property
     def is_ebgp(self) -> bool:
         return self.peer_as != self.local_as
+
+    @property
+    def unnumbered_interface(self) -> str:
+        """The interface of a neighbor without a configured address, else ""."""
+        bare, _, scope = self.address.partition("%")
+        return "" if bare else scope
 
 
 @dataclass(frozen=True, slots=True)

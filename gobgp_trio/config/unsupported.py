@@ -16,7 +16,7 @@ NO_VRFS = "VRFs are not supported in this version"
 NO_STATE = "state tables are what the daemon reports, they cannot be set"
 
 _GLOBAL = """
-    config.{bind-to-device graceful-restart-inherit-to-neighbors}
+    config.graceful-restart-inherit-to-neighbors
     route-selection-options.config.{always-compare-med ignore-as-path-length}
     route-selection-options.config.{external-compare-router-id advertise-inactive-routes}
     route-selection-options.config.{enable-aigp ignore-next-hop-igp-metric}
@@ -34,9 +34,9 @@ _GLOBAL = """
 
 # Of a neighbor and of a peer group alike.
 _PEER = """
-    config.{peer-type auth-password route-flap-damping}
+    config.{peer-type route-flap-damping}
     timers.config.minimum-advertisement-interval
-    transport.config.{tcp-mss mtu-discovery local-port bind-interface ip-tos}
+    transport.config.mtu-discovery
     add-paths.config.{receive send-max}
     graceful-restart.config.{enabled restart-time stale-routes-time helper-only deferral-time}
     graceful-restart.config.{notification-enabled long-lived-enabled}
@@ -46,11 +46,9 @@ _PEER = """
     use-multiple-paths.ebgp.config.{allow-multiple-as maximum-paths}
     use-multiple-paths.ibgp.config.maximum-paths
     route-server.config.{route-server-client secondary-route}
-    ttl-security.config.{enabled ttl-min}
     bfd.config.{enabled port desired-minimum-tx-interval required-minimum-receive}
     bfd.config.detection-multiplier
 """
-_NEIGHBOR_ONLY = "config.neighbor-interface"
 
 _FAMILY = """
     mp-graceful-restart.config.enabled
@@ -162,7 +160,7 @@ def _expand(block: str, prefix: str = "") -> Iterator[str]:
 
 def _all_unsupported() -> Iterator[str]:
     yield from _expand(_GLOBAL, "global.")
-    yield from _expand(_PEER + _NEIGHBOR_ONLY, "neighbors[].")
+    yield from _expand(_PEER, "neighbors[].")
     yield from _expand(_PEER, "peer-groups[].")
     yield from _expand(_FAMILY, "neighbors[].afi-safis[].")
     yield from _expand(_FAMILY, "peer-groups[].afi-safis[].")

@@ -13,6 +13,8 @@ from gobgp_trio.config.problems import describe, quote
 T = TypeVar("T")
 Reader = Callable[[object], T]
 
+INTERFACE_NAME_OCTETS = 16  # IFNAMSIZ, with the closing zero
+MD5_KEY_OCTETS = 80  # TCP_MD5SIG_MAXKEYLEN
 AS_TRANS = 23456  # stands for a 4-octet AS towards old speakers (RFC 6793 section 9)
 
 
@@ -129,6 +131,14 @@ def read_address_text(value: object) -> str:
     return str(read_address(value))
 
 
+def read_own_address(value: object) -> str:
+    """Likewise; a link-local address means nothing without its interface."""
+    address = read_address(value)
+    if isinstance(address, IPv6Address) and address.is_link_local and not address.scope_id:
+        raise unwanted("an interface after a link-local address, as in fe80::1%eth0", value)
+    return str(address)
+
+
 def read_neighbor_address(value: object) -> str:
     """The address of one peer: unicast, and with a scope exactly when it is link-local IPv6."""
     address = read_address(value)
@@ -161,6 +171,43 @@ def read_interface_pattern(value: object) -> str:
     if isinstance(value, str) and value and not any(c == "/" or c.isspace() for c in value):
         return value
     raise unwanted('an interface name or a glob such as "eth*"', value)
+
+
+def read_interface(value: object) -> str:
+    """The name of one interface, as the kernel allows it (``dev_valid_name``)."""
+    if (
+        isinstance(value, str)
+        and 0 < len(value.encode()) < INTERFACE_NAME_OCTETS
+        and value not in (".", "..")
+        and not any(c in "/:%" or c.isspace() or not c.isprintable() for c in value)
+    ):
+        return value
+    raise unwanted("the name of an interface, up to 15 octets", value)
+
+
+def read_password(value: object) -> str:
+    """A TCP MD5 password; "" stands for none."""
+    if isinstance(value, str) and len(value.encode()) <= MD5_KEY_OCTETS:
+        return value
+    # The value is not shown: it would end up in logs.
+    raise ValueError(f"wanted a password of up to {MD5_KEY_OCTETS} octets, found another value")
+
+
+def read_mss(value: object) -> int:
+    """A maximum segment size that the kernel takes (``TCP_MIN_MSS``), or 0 for its own."""
+    if value == 0 and not isinstance(value, bool):
+        return 0
+    return _MSS_READER(value)
+
+
+_MSS_READER = whole_number(88, 32767)
+
+
+def read_tos(value: object) -> int:
+    """A TOS octet; its two lowest bits are the kernel's, for congestion notification (RFC 3168)."""
+    if isinstance(value, int) and not isinstance(value, bool) and value in range(0, 256, 4):
+        return value
+    raise unwanted("a multiple of 4 from 0 to 252 (a DSCP in the upper six bits)", value)
 
 
 def one_of(table: dict[str, T], what: str) -> Reader[T]:
