@@ -261,3 +261,45 @@ def test_a_link_local_next_hop_uses_the_link_of_the_session(lab: Lab) -> None:
     wait_routes(
         site.router, [KernelRoute(PREFIX_V6, via="fe80::2", dev="eth0", metric=20)], version=6
     )
+
+
+def test_a_flap_of_the_session_s_own_link_ends_with_the_routes_back(lab: Lab) -> None:
+    """BIRD ends a session when it sees the carrier go, so this is a new session each time."""
+    site = Site(lab)
+    site.start({PREFIX: ""}, exports())
+    wait_routes(site.router, [via_eth0(PREFIX)])
+    for _ in range(3):
+        site.router.ip("link set eth0 down")
+        wait_routes(site.router, [])
+        site.router.ip("link set eth0 up")
+        wait_routes(site.router, [via_eth0(PREFIX)])
+
+
+def test_a_link_that_is_removed_and_made_again(lab: Lab) -> None:
+    site = Site(lab)
+    site.start({PREFIX: far("192.0.3.2"), PREFIX_V6: far("2001:db8:3::2")}, exports())
+    for _ in range(2):
+        wait_routes(site.router, [via_eth1(PREFIX)])
+        wait_routes(site.router, [via_eth1(PREFIX_V6)], version=6)
+        site.router.ip("link del eth1")
+        wait_routes(site.router, [])
+        wait_routes(site.router, [], version=6)
+        cable = [("192.0.3.1/24", "192.0.3.2/24"), ("2001:db8:3::1/64", "2001:db8:3::2/64")]
+        lab.connect((site.router, "eth1"), (site.gateway, "eth0"), cable)
+
+
+def test_a_storm_of_foreign_routes_loses_no_next_hop(lab: Lab) -> None:
+    """So many events that some may be lost; what the kernel has in the end is what counts."""
+    site = Site(lab)
+    site.start({PREFIX: far("10.10.0.1"), "203.0.113.0/24": far("10.11.0.1")}, exports())
+    site.router.ip("route add 10.11.0.0/16 via 192.0.3.2")
+    wait_routes(site.router, [via_eth1("203.0.113.0/24")])
+    prefixes = [f"30.{high}.{low}.0/24" for high in range(120) for low in range(250)]
+    batch = lab.folder / "storm"
+    lines = [f"route add {prefix} via 192.0.3.2 proto 4" for prefix in prefixes]
+    lines += ["route del 10.11.0.0/16", "route add 10.10.0.0/16 via 192.0.3.2 proto 4"]
+    lines += [f"route del {prefix}" for prefix in prefixes]
+    batch.write_text("\n".join(lines))
+    site.router.run("ip", "-batch", batch)
+    wait_routes(site.router, [via_eth1(PREFIX)])
+    assert site.bird.state("gobgpd") == "Established"
