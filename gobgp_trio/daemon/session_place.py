@@ -24,10 +24,16 @@ SCOPE_GLOBAL = 0
 
 @dataclass(frozen=True, slots=True)
 class SessionPlace:
-    """The interface of a session (index 0 when it is not known) and our addresses on it."""
+    """The interface of a session (index 0 when it is not known) and our addresses on it.
+
+    Attributes:
+        networks: NLRI keys of the interface's networks that the peer's address is in, without the
+            link-local one.
+    """
 
     interface_index: int
     next_hops: SelfNextHops
+    networks: tuple[bytes, ...] = ()
 
 
 FindPlace = Callable[[Negotiated], SessionPlace]
@@ -63,12 +69,13 @@ def find_place(view: KernelView, negotiated: Negotiated) -> SessionPlace:
         ),
         b"",
     )
-    if not _is_on_link(there, negotiated.peer_address):
+    networks = _find_shared(there, negotiated.peer_address)
+    if not networks and not is_link_local(negotiated.peer_address):
         link_local = b""
     if not ipv6:
         # RFC 2545 has no form for this; a link-local address alone is what others send and take.
         ipv6, link_local = link_local, b""
-    return SessionPlace(index, SelfNextHops(ipv4, ipv6, link_local))
+    return SessionPlace(index, SelfNextHops(ipv4, ipv6, link_local), networks)
 
 
 def _first_global(addresses: list[Address], family: Family) -> bytes:
@@ -82,11 +89,11 @@ def _first_global(addresses: list[Address], family: Family) -> bytes:
     return b""
 
 
-def _is_on_link(addresses: list[Address], peer: bytes) -> bool:
-    """Whether the peer is in the network of one of the interface's addresses."""
-    return is_link_local(peer) or any(
-        len(known.network_address) == len(peer)
-        and nlri_of_address(known.network_address, known.prefix_bits)
-        == nlri_of_address(peer, known.prefix_bits)
+def _find_shared(addresses: list[Address], peer: bytes) -> tuple[bytes, ...]:
+    """The networks of the interface's addresses that the peer is in, too (not the link-local)."""
+    networks = (
+        nlri_of_address(known.network_address, known.prefix_bits)
         for known in addresses
+        if len(known.network_address) == len(peer) and not is_link_local(known.address)
     )
+    return tuple(nlri for nlri in networks if nlri == nlri_of_address(peer, nlri[0]))

@@ -6,7 +6,7 @@ the other direction the link's doorbell wakes the peer's writer, which takes UPD
 socket does (``rib.adj_out``).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from time import time
 
 import structlog
@@ -16,8 +16,10 @@ from gobgp_trio.bgp.attribute_table import AttributeTable
 from gobgp_trio.bgp.session.negotiate import Negotiated
 from gobgp_trio.bgp.update import Update
 from gobgp_trio.config.schema import Neighbor
+from gobgp_trio.daemon.renewals import Renewals
 from gobgp_trio.daemon.session_place import FindPlace, SessionPlace, find_place_by_session
-from gobgp_trio.rib.adj_in import AdjIn, LoopCheck
+from gobgp_trio.daemon.session_terms import make_audience, make_loop_check, make_source
+from gobgp_trio.rib.adj_in import AdjIn
 from gobgp_trio.rib.adj_out import AdjOut
 from gobgp_trio.rib.advertise import Audience, attributes_as_sent
 from gobgp_trio.rib.rib import Rib
@@ -48,14 +50,20 @@ class SessionLink:
         source: Source,
         negotiated: Negotiated,
         place: SessionPlace,
+        audience: Audience,
     ) -> None:
         self.source = source
         self.place = place
         self.ended: set[Family] = set()
-        audience = Audience(
-            negotiated.context, source.name, negotiated.peer_address, place.next_hops
+        self.adj_out = AdjOut(
+            audience,
+            speaker.rib.tables,
+            negotiated.families,
+            self._ring,
+            has_refresh_marks=negotiated.enhanced_route_refresh,
         )
-        self.adj_out = AdjOut(audience, speaker.rib.tables, negotiated.families, self._ring)
+        self._renewals = Renewals(speaker.rib, source)
+        self._peer_restarts = negotiated.peer_open.capabilities.graceful_restart is not None
         self._speaker = speaker
         self._doorbell = trio.Event()
         self._warned: set[Family] = set()
@@ -63,6 +71,7 @@ class SessionLink:
     def apply(self, updates: list[Update]) -> None:
         """Take in a buffer's worth of UPDATEs."""
         self._speaker.rib.apply(self.source, updates, self._speaker.wall_clock_s())
+        self._renewals.note(updates)
         for update in updates:
             if update.end_of_rib is not None:
                 self.ended.add(update.end_of_rib)
@@ -70,6 +79,19 @@ class SessionLink:
     def refresh(self, family: Family) -> None:
         """Tell the peer everything of a family again."""
         self.adj_out.refresh(family)
+
+    def begin_renewal(self, family: Family) -> Callable[[], Awaitable[None]] | None:
+        """The peer begins to send everything again.
+
+        Ignored before the first End-of-RIB of a peer with graceful restart (RFC 7313 section 4).
+        """
+        if self._peer_restarts and family not in self.ended:
+            return None
+        return self._renewals.begin(family)
+
+    def end_renewal(self, family: Family) -> None:
+        """The peer has sent everything again."""
+        self._renewals.end(family)
 
     async def wait_outgoing(self) -> None:
         """Wait until there is something to look at for ``take_outgoing``."""
@@ -99,6 +121,7 @@ class SessionLink:
         Not to be given up half-way, whatever ends the peer's task: what stayed behind would stay
         for ever.  It is bounded by the size of the table (1 s for 1,000,000 routes).
         """
+        self._renewals.cancel()
         with trio.CancelScope(shield=True):
             for _ in self._speaker.forget(self):
                 await trio.lowlevel.checkpoint()
@@ -115,6 +138,7 @@ class Speaker:
         attribute_table: where the attribute sets of all peers are interned.
         links: the link of each established session by the peer's configured address.
         local: the source of paths that were added over the API.
+        global_as: our AS number where a neighbor's configuration has no other.
         is_stopping: the daemon ends; sessions go without their paths being withdrawn.
     """
 
@@ -130,8 +154,10 @@ class Speaker:
         self.links: dict[str, SessionLink] = {}
         self.local = Source(SourceKind.LOCAL, LOCAL_SOURCE_NAME)
         self.is_stopping = False
+        self.global_as = 0
         self.wall_clock_s = wall_clock_s
         self._router_id = router_id
+        self._cluster_ids = {router_id}  # all that we are or were the reflector of
         self._find_place = find_place
         rib.add_source(self.local)
 
@@ -140,19 +166,13 @@ class Speaker:
     def peer_up(self, neighbor: Neighbor, negotiated: Negotiated) -> SessionLink:
         """A session is established: make its source and start telling it the table."""
         place = self._find_place(negotiated)
-        source = Source(
-            SourceKind.PEER,
-            neighbor.address,
-            is_ebgp=negotiated.is_ebgp,
-            peer_as=negotiated.peer_as,
-            router_id=negotiated.peer_router_id,
-            address=negotiated.peer_address,
-            interface_index=place.interface_index,
-        )
-        self.rib.add_source(
-            source, LoopCheck(negotiated.local_as, self._router_id, cluster_id=self._router_id)
-        )
-        link = SessionLink(self, source, negotiated, place)
+        source = make_source(neighbor, negotiated, place)
+        if neighbor.cluster_id is not None:
+            self._cluster_ids.add(neighbor.cluster_id)
+        check = make_loop_check(neighbor, self.global_as, self._router_id, self._cluster_ids)
+        self.rib.add_source(source, check)
+        audience = make_audience(neighbor, negotiated, place, self._router_id)
+        link = SessionLink(self, source, negotiated, place, audience)
         self.rib.subscribe(link.adj_out.on_changes)
         self.links[neighbor.address] = link
         return link

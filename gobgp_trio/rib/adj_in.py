@@ -5,6 +5,7 @@ UPDATE's prefixes has one store for each.  A rejected path is remembered with it
 shown, and it can be looked at again when the configuration changes.
 """
 
+from collections.abc import Set
 from dataclasses import dataclass
 
 from gobgp_trio.rib.shards import Shards
@@ -22,13 +23,17 @@ class LoopCheck:
 
     Attributes:
         local_as: our AS number in the session.
+        global_as: the one we have elsewhere; 0 when it is the same.
+        allowed_own_as: how often each of them may stand in a path.
         router_id: our BGP identifier, 4 octets.
-        cluster_id: our cluster as a route reflector (RFC 4456), 4 octets.
+        cluster_ids: our clusters as a route reflector (RFC 4456), 4 octets each; may grow.
     """
 
     local_as: int
     router_id: bytes
-    cluster_id: bytes
+    cluster_ids: Set[bytes]
+    global_as: int = 0
+    allowed_own_as: int = 0
 
     def reason_to_reject(self, attributes: PathAttributes) -> str:
         """Why a path with these attributes is a loop, or ``""`` (RFC 4271 9.1.2, RFC 4456 8).
@@ -37,15 +42,19 @@ class LoopCheck:
         first: most sets do not have them anywhere, and only those that do are taken apart.
         """
         wire = attributes.wire
-        if self.local_as.to_bytes(4, "big") in wire and any(
-            self.local_as in as_numbers for _, as_numbers in attributes.as_path
-        ):
-            return REJECTED_AS_LOOP
+        for as_ in (self.local_as, self.global_as):
+            if as_ and as_.to_bytes(4, "big") in wire and self._is_as_loop(as_, attributes):
+                return REJECTED_AS_LOOP
         if self.router_id in wire and attributes.originator_id == self.router_id:
             return REJECTED_ORIGINATOR_LOOP
-        if self.cluster_id in wire and self.cluster_id in attributes.cluster_list:
-            return REJECTED_CLUSTER_LOOP
+        for cluster_id in self.cluster_ids:
+            if cluster_id in wire and cluster_id in attributes.cluster_list:
+                return REJECTED_CLUSTER_LOOP
         return ""
+
+    def _is_as_loop(self, as_: int, attributes: PathAttributes) -> bool:
+        times = sum(numbers.count(as_) for _, numbers in attributes.as_path)
+        return times > self.allowed_own_as
 
 
 class AdjIn:

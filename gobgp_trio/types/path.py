@@ -25,10 +25,12 @@ class Source:
         peer_as, router_id (4 octets), address (4 or 16 octets): of the peer; zeros for others.
         interface_index: the session's interface, for link-local next hops; 0 when unknown.
         is_reflector_client: the peer is our route-reflector client (RFC 4456).
+        cluster_id: 4 octets, of the cluster in which it is one; ``b""`` when it is none.
     """
 
     __slots__ = (
         "address",
+        "cluster_id",
         "interface_index",
         "is_ebgp",
         "is_reflector_client",
@@ -49,6 +51,7 @@ class Source:
         address: bytes = b"",
         interface_index: int = 0,
         is_reflector_client: bool = False,
+        cluster_id: bytes = b"",
     ) -> None:
         self.kind = kind
         self.name = name
@@ -58,6 +61,7 @@ class Source:
         self.address = address
         self.interface_index = interface_index
         self.is_reflector_client = is_reflector_client
+        self.cluster_id = cluster_id
 
     def __repr__(self) -> str:
         return f"Source({self.kind.value} {self.name})"

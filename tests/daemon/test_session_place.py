@@ -69,9 +69,28 @@ def test_next_hops_by_the_kernels_addresses(
 ) -> None:
     wanted = [parse_address(text) if text else b"" for text in (ipv4, ipv6, link_local)]
 
-    assert place_of(make_view(ADDRESSES), local, peer, index) == SessionPlace(
-        found_index, SelfNextHops(*wanted)
-    )
+    place = place_of(make_view(ADDRESSES), local, peer, index)
+
+    assert (place.interface_index, place.next_hops) == (found_index, SelfNextHops(*wanted))
+
+
+@pytest.mark.parametrize(
+    ("local", "peer", "index", "networks"),
+    [
+        ("10.0.1.1", "10.0.1.2", 0, ("18 0a0001",)),
+        ("2001:db8:2::1", "2001:db8:2::2", 0, ("40 20010db800020000",)),
+        ("10.0.0.1", "192.0.2.7", 0, ()),
+        ("10.0.0.1", "10.0.1.7", 0, ("18 0a0001",)),  # by another address of the same interface
+        ("fe80::2", "fe80::99", 2, ()),
+        ("203.0.113.1", "203.0.113.2", 0, ()),
+    ],
+)
+def test_networks_shared_with_the_peer(
+    local: str, peer: str, index: int, networks: tuple[str, ...]
+) -> None:
+    place = place_of(make_view(ADDRESSES), local, peer, index)
+
+    assert place.networks == tuple(bytes.fromhex(network) for network in networks)
 
 
 def test_an_address_still_under_test_is_not_used() -> None:

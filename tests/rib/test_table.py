@@ -19,7 +19,7 @@ IPV6 = Family.IPV6_UNICAST
 NET_A = bytes.fromhex("18 0a0101")
 NET_B = bytes.fromhex("18 0a0102")
 NET_C = bytes.fromhex("08 0b")
-CHECK = LoopCheck(64500, b"\1\2\3\4", b"\5\6\7\x08")
+CHECK = LoopCheck(64500, b"\1\2\3\4", {b"\5\6\7\x08"})
 
 
 def contents(shards: Shards[Any]) -> dict[bytes, Any]:
