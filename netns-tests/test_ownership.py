@@ -232,3 +232,18 @@ def test_a_foreign_route_that_shares_an_ipv6_key_as_a_further_leg_stays(lab: Lab
     left = list_routes(pair.router, version=6, protocol=None)
     assert any("2001:db8::77" in {route.via, *(hop[0] for hop in route.hops)} for route in left)
     assert not any("2001:db8::2" in {route.via, *(hop[0] for hop in route.hops)} for route in left)
+
+
+def test_a_foreign_ipv4_route_behind_ours_stays_behind(lab: Lab) -> None:
+    """IPv4 keeps several routes of one key in a list."""
+    pair = Pair(lab)
+    pair.peer.ip("address add 192.0.2.22/24 dev eth0")
+    pair.start({V4: ""}, exports())
+    wait_routes(pair.router, [ours(V4)])
+    pair.router.ip(f"route append {V4} via 192.0.2.77 metric 20 proto {STATIC}")
+    pair.announce({V4: "bgp_next_hop = 192.0.2.22;"})
+    wait_routes(pair.router, [KernelRoute(V4, via="192.0.2.22", dev="eth0", metric=20)])
+    assert list_routes(pair.router, protocol=STATIC) == [FOREIGN_V4]
+    pair.announce({})
+    wait_routes(pair.router, [])
+    assert list_routes(pair.router, protocol=STATIC) == [FOREIGN_V4]
