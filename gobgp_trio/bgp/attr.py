@@ -7,8 +7,10 @@ Rules:
   sorts and joins.
 - Attributes that an external peer has no say in are dropped before anything else is asked of them.
 
-Deviations: AS_SET is accepted although RFC 9774 wants such routes withdrawn; AIGP (RFC 7311) is
-treated as if disabled, that is like any unknown non-transitive attribute; an internal peer may
+AIGP (RFC 7311) is enabled for internal peers and disabled for external ones, where it is treated
+like any unknown non-transitive attribute: forgotten without a word.
+
+Deviations: AS_SET is accepted although RFC 9774 wants such routes withdrawn; an internal peer may
 leave LOCAL_PREF out.
 """
 
@@ -42,6 +44,7 @@ from gobgp_trio.bgp.message import AS_TRANS
 from gobgp_trio.bgp.wire import u16, u32
 from gobgp_trio.types.attributes import (
     AGGREGATOR,
+    AIGP,
     AS4_AGGREGATOR,
     AS4_PATH,
     AS_PATH,
@@ -53,6 +56,7 @@ from gobgp_trio.types.attributes import (
     FLAG_OPTIONAL,
     FLAG_PARTIAL,
     FLAG_TRANSITIVE,
+    IPV6_EXTENDED_COMMUNITIES,
     LARGE_COMMUNITY,
     LOCAL_PREF,
     MP_REACH_NLRI,
@@ -121,6 +125,7 @@ class AttributeRow:
         read: (value, context) to the canonical value; raises ``_Malformed``.
         action: what a malformed value leads to.
         is_internal: means nothing when it comes from an external peer.
+        is_quiet: no fault either, then.
     """
 
     name: str
@@ -128,6 +133,7 @@ class AttributeRow:
     read: Callable[[bytes, CodecContext], bytes]
     action: Action = Action.WITHDRAW
     is_internal: bool = False
+    is_quiet: bool = False
 
 
 def write_attribute(flags: int, code: int, value: bytes) -> bytes:
@@ -184,6 +190,8 @@ def _read_value(values: Values, item: RawAttribute, context: CodecContext) -> At
     if row is None:
         return _read_unknown(values, item)
     if row.is_internal and context.is_ebgp:
+        if row.is_quiet:
+            return None
         text = "not for external peers"
         return _fault(Action.DISCARD, item, OPTIONAL_ATTRIBUTE_ERROR, text)
     if flags & OPTIONAL_TRANSITIVE != row.flags:
@@ -326,6 +334,28 @@ def _refuse_from_new_speaker(context: CodecContext) -> None:
         raise _Malformed(OPTIONAL_ATTRIBUTE_ERROR, "not for peers with 4-octet AS numbers")
 
 
+def _read_aigp(value: bytes, _: CodecContext) -> bytes:
+    """Wire: TLVs of type (1 octet), length (2, of the whole TLV), value; RFC 7311 section 3.
+
+    An AIGP TLV (type 1) has 8 octets of value; other types are kept as they are.
+    """
+    at, end = 0, len(value)
+    while at < end:
+        length = int.from_bytes(value[at + 1 : at + 3], "big")
+        if at + 3 > end or length < 3 or at + length > end:
+            raise _Malformed(OPTIONAL_ATTRIBUTE_ERROR, f"TLV at octet {at} does not fit")
+        if value[at] == _AIGP_TLV and length != _AIGP_TLV_OCTETS:
+            raise _Malformed(OPTIONAL_ATTRIBUTE_ERROR, f"AIGP TLV of {length} octets")
+        at += length
+    if not value:
+        raise _Malformed(OPTIONAL_ATTRIBUTE_ERROR, "has no TLV")
+    return value
+
+
+_AIGP_TLV = 1
+_AIGP_TLV_OCTETS = 11
+
+
 def _keep(value: bytes, _: CodecContext) -> bytes:
     """For MP_REACH_NLRI and MP_UNREACH_NLRI, whose values ``bgp.update`` reads."""
     return value
@@ -354,6 +384,17 @@ ATTRIBUTE_TABLE: dict[int, AttributeRow] = {
     AS4_PATH: AttributeRow("AS4_PATH", OPTIONAL_TRANSITIVE, _read_as4_path, Action.DISCARD),
     AS4_AGGREGATOR: AttributeRow(
         "AS4_AGGREGATOR", OPTIONAL_TRANSITIVE, _read_as4_aggregator, Action.DISCARD
+    ),
+    IPV6_EXTENDED_COMMUNITIES: AttributeRow(
+        "IPV6_EXTENDED_COMMUNITIES", OPTIONAL_TRANSITIVE, _multiple_of(20)
+    ),
+    AIGP: AttributeRow(
+        "AIGP",
+        OPTIONAL_NON_TRANSITIVE,
+        _read_aigp,
+        Action.DISCARD,
+        is_internal=True,
+        is_quiet=True,
     ),
     LARGE_COMMUNITY: AttributeRow("LARGE_COMMUNITY", OPTIONAL_TRANSITIVE, _multiple_of(12)),
 }

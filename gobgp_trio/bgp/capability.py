@@ -15,6 +15,7 @@ from gobgp_trio.types.family import Family, find_family
 
 MULTIPROTOCOL = 1  # RFC 4760 section 8
 ROUTE_REFRESH = 2  # RFC 2918
+EXTENDED_NEXT_HOP = 5  # RFC 8950 section 4
 EXTENDED_MESSAGE = 6  # RFC 8654
 GRACEFUL_RESTART = 64  # RFC 4724
 FOUR_OCTET_AS = 65  # RFC 6793
@@ -30,6 +31,8 @@ class Capabilities:
     Attributes:
         families: multiprotocol announcements of families we know, in the order sent.
         four_octet_as: the sender's real AS number, None when it has only two octets for them.
+        extended_next_hop: (AFI, SAFI, AFI of the next hop) that the sender takes, in the order
+            sent, of families we do not know, too.
         fqdn: (host name, domain name).
         graceful_restart: the capability's value as it stands on the wire, for display.
         unknown: (code, value) of everything else, in the order received.
@@ -40,6 +43,7 @@ class Capabilities:
     route_refresh: bool = False
     enhanced_route_refresh: bool = False
     extended_message: bool = False
+    extended_next_hop: tuple[tuple[int, int, int], ...] = ()
     fqdn: tuple[str, str] | None = None
     software_version: str | None = None
     graceful_restart: bytes | None = None
@@ -131,6 +135,29 @@ def _write_multiprotocol(capabilities: Capabilities) -> list[bytes]:
     return [u16(family.afi) + bytes((0, family.safi)) for family in capabilities.families]
 
 
+def _read_extended_next_hop(read: Capabilities, value: bytes) -> Capabilities:
+    """Wire: any number of AFI (2 octets), SAFI (2), next hop AFI (2); RFC 8950 section 4.
+
+    Raises:
+        PeerFault: 2/0, octets are left over.
+    """
+    if len(value) % 6:
+        text = f"wanted a multiple of 6 octets of extended-nexthop capability, found {len(value)}"
+        raise PeerFault(OPEN_ERROR, UNSPECIFIC, text=text)
+    found = list(read.extended_next_hop)
+    for at in range(0, len(value), 6):
+        words = (int.from_bytes(value[i : i + 2], "big") for i in range(at, at + 6, 2))
+        afi, safi, next_hop_afi = words
+        if (afi, safi, next_hop_afi) not in found:
+            found.append((afi, safi, next_hop_afi))
+    return replace(read, extended_next_hop=tuple(found))
+
+
+def _write_extended_next_hop(capabilities: Capabilities) -> list[bytes]:
+    words = [word for triple in capabilities.extended_next_hop for word in triple]
+    return [b"".join(map(u16, words))] if words else []
+
+
 def _read_fqdn(read: Capabilities, value: bytes) -> Capabilities | None:
     """Wire: host name length (1 octet), host name, domain name length (1), domain name; UTF-8."""
     reader = Reader(value)
@@ -173,6 +200,9 @@ CAPABILITY_TABLE = {
         lambda read, _: replace(read, route_refresh=True),
         lambda capabilities: [b""] * capabilities.route_refresh,
         0,
+    ),
+    EXTENDED_NEXT_HOP: CapabilityRow(
+        "extended-nexthop", _read_extended_next_hop, _write_extended_next_hop
     ),
     EXTENDED_MESSAGE: CapabilityRow(
         "extended-message",

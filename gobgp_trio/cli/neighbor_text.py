@@ -1,20 +1,13 @@
-"""Text of ``gobgp neighbor``: the table of all, and one neighbor in detail.
+"""Text of ``gobgp neighbor``: the table of all, and one neighbor in detail."""
 
-Capabilities are listed by their code.  Those in ``_DETAILS`` show what each side sent; a new
-capability needs a line in ``CAPABILITY_NAMES`` and, when it carries values, a function there.
-"""
-
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from ipaddress import ip_address
-from typing import Any
 
 import betterproto
 
 from gobgp_trio.api.pb.api import (
     AfiSafi,
-    Capability,
-    Family,
     Message,
     Peer,
     PeerConf,
@@ -24,9 +17,8 @@ from gobgp_trio.api.pb.api import (
     TimersConfig,
     TimersState,
 )
+from gobgp_trio.cli.capability_text import format_capabilities, format_family
 from gobgp_trio.cli.duration import format_duration
-from gobgp_trio.cli.oneof import chosen_member
-from gobgp_trio.types.family import find_family
 
 STATE_WORDS = {
     PeerStateSessionState.SESSION_STATE_IDLE: "Idle",
@@ -39,24 +31,6 @@ STATE_WORDS = {
 ADMIN_WORDS = {
     PeerStateAdminState.ADMIN_STATE_DOWN: "Idle(Admin)",
     PeerStateAdminState.ADMIN_STATE_PFX_CT: "Idle(PfxCt)",
-}
-
-# Name of the member in the API's Capability -> name shown, in the order of the capability codes.
-CAPABILITY_NAMES = {
-    "multi_protocol": "multiprotocol",
-    "route_refresh": "route-refresh",
-    "carrying_label_info": "carrying-label-info",
-    "extended_nexthop": "extended-nexthop",
-    "extended_message": "extended-message",
-    "graceful_restart": "graceful-restart",
-    "four_octet_asn": "4-octet-as",
-    "add_path": "add-path",
-    "enhanced_route_refresh": "enhanced-route-refresh",
-    "long_lived_graceful_restart": "long-lived-graceful-restart",
-    "fqdn": "fqdn",
-    "software_version": "software-version",
-    "route_refresh_cisco": "cisco-route-refresh",
-    "unknown": "unknown",
 }
 
 MESSAGE_ROWS = (
@@ -100,7 +74,7 @@ def format_peer(peer: Peer, now: datetime) -> str:
         *_identity_lines(peer, now),
         f"  {', '.join(_options(peer.conf))}",
         "  Neighbor capabilities:",
-        *_capability_lines(peer.state.local_cap, peer.state.remote_cap),
+        *format_capabilities(peer.state.local_cap, peer.state.remote_cap),
         *_message_lines(peer.state.messages.sent, peer.state.messages.received),
         "  Route statistics:",
         f"    {'Advertised:':<14} {_total(peer, 'advertised'):>10}",
@@ -190,95 +164,6 @@ def _options(conf: PeerConf) -> list[str]:
     return options
 
 
-def _capability_lines(local: Sequence[Capability], remote: Sequence[Capability]) -> list[str]:
-    ours, theirs = _by_name(local), _by_name(remote)
-    lines = []
-    for member, name in CAPABILITY_NAMES.items():
-        sent, received = ours.get(member, []), theirs.get(member, [])
-        if not sent and not received:
-            continue
-        if member == "multi_protocol":
-            lines.append(f"    {name}:")
-            lines += _multiprotocol_lines(sent, received)
-            continue
-        lines.append(f"    {name}:\t{_exchange(bool(sent), bool(received))}")
-        details = _DETAILS.get(member)
-        if details is not None:
-            lines += details(sent, received)
-    return lines
-
-
-def _by_name(capabilities: Sequence[Capability]) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = {}
-    for capability in capabilities:
-        name, value = chosen_member(capability, "cap")
-        found.setdefault(name, []).append(value)
-    return found
-
-
-def _multiprotocol_lines(sent: list[Any], received: list[Any]) -> list[str]:
-    ours = {(value.family.afi, value.family.safi) for value in sent}
-    theirs = {(value.family.afi, value.family.safi) for value in received}
-    return [
-        f"        {_family_name(*pair)}:\t{_exchange(pair in ours, pair in theirs)}"
-        for pair in sorted(ours | theirs)
-    ]
-
-
-def _exchange(is_sent: bool, is_received: bool) -> str:
-    if is_sent and is_received:
-        return "advertised and received"
-    return "advertised" if is_sent else "received"
-
-
-def _family_name(afi: int, safi: int) -> str:
-    family = find_family(afi, safi)
-    return family.config_name if family is not None else f"afi {int(afi)} safi {int(safi)}"
-
-
-def _extended_nexthop_lines(sent: list[Any], received: list[Any]) -> list[str]:
-    lines = []
-    for side, values in (("Local", sent), ("Remote", received)):
-        tuples = [one for value in values for one in value.tuples]
-        if tuples:
-            lines.append(f"        {side}:")
-        lines += [
-            f"            nlri: {_message_family_name(one.nlri_family)}, "
-            f"nexthop: {'ipv6' if one.nexthop_family.afi == 2 else 'ipv4'}"
-            for one in tuples
-        ]
-    return lines
-
-
-def _message_family_name(family: Family) -> str:
-    return _family_name(int(family.afi), int(family.safi))
-
-
-def _fqdn_lines(sent: list[Any], received: list[Any]) -> list[str]:
-    lines = []
-    for side, values in (("Local", sent), ("Remote", received)):
-        for value in values:
-            lines.append(f"      {side}:")
-            lines.append(f"         name: {value.host_name}, domain: {value.domain_name}")
-    return lines
-
-
-def _software_version_lines(sent: list[Any], received: list[Any]) -> list[str]:
-    lines = []
-    for side, values in (("Local", sent), ("Remote", received)):
-        for value in values:
-            lines.append(f"      {side}:")
-            lines.append(f"         {value.software_version}")
-    return lines
-
-
-_DETAILS: dict[str, Callable[[list[Any], list[Any]], list[str]]] = {
-    "extended_nexthop": _extended_nexthop_lines,
-    "fqdn": _fqdn_lines,
-    "software_version": _software_version_lines,
-}
-
-
 def _message_lines(sent: Message, received: Message) -> list[str]:
     lines = ["  Message statistics:", "                         Sent       Rcvd"]
     lines += [
@@ -294,6 +179,6 @@ def _limit_lines(families: Sequence[AfiSafi]) -> list[str]:
     for limit in limits:
         threshold = limit.shutdown_threshold_pct
         warning = f", Threshold for warning message {threshold}%" if threshold else ""
-        name = _message_family_name(limit.family)
+        name = format_family(limit.family)
         lines.append(f"    {name}:\tMaximum prefixes allowed {limit.max_prefixes}{warning}")
     return lines

@@ -18,7 +18,9 @@ Rules:
 """
 
 import random
+import socket
 from collections.abc import Awaitable, Callable
+from math import inf
 from time import time
 from typing import NoReturn
 
@@ -26,7 +28,7 @@ import structlog
 import trio
 
 from gobgp_trio.bgp.attr import AttrFault
-from gobgp_trio.bgp.error_codes import ADMINISTRATIVE_SHUTDOWN
+from gobgp_trio.bgp.error_codes import ADMINISTRATIVE_SHUTDOWN, CEASE, MAX_PREFIXES_REACHED
 from gobgp_trio.bgp.session.machine import Session
 from gobgp_trio.bgp.session.negotiate import Negotiated, SessionSettings
 from gobgp_trio.bgp.session.outputs import (
@@ -38,6 +40,8 @@ from gobgp_trio.bgp.session.outputs import (
     Established,
     Output,
     Refresh,
+    RefreshBegun,
+    RefreshEnded,
     Send,
     State,
 )
@@ -48,7 +52,9 @@ from gobgp_trio.daemon.peer_connection import PeerConnection
 from gobgp_trio.daemon.peer_link import PeerLink, Speaker
 from gobgp_trio.daemon.peer_stats import PeerStats
 from gobgp_trio.daemon.transport import Transport, format_os_error
+from gobgp_trio.types.family import find_family
 from gobgp_trio.types.prefix import format_address
+from gobgp_trio.version import VERSION
 
 FIRST_CRASH_HOLD_S = 30.0
 MAX_CRASH_HOLD_S = 600.0
@@ -66,6 +72,9 @@ def draw_jitter() -> float:
 
 def make_settings(neighbor: Neighbor, router_id: bytes) -> SessionSettings:
     """What a session needs to know of the configuration."""
+    says_version = neighbor.send_software_version
+    if says_version is None:
+        says_version = not neighbor.is_ebgp
     return SessionSettings(
         local_as=neighbor.local_as,
         peer_as=neighbor.peer_as,
@@ -76,6 +85,8 @@ def make_settings(neighbor: Neighbor, router_id: bytes) -> SessionSettings:
         connect_retry_s=neighbor.connect_retry_s,
         idle_hold_after_reset_s=neighbor.idle_hold_after_reset_s,
         is_passive=neighbor.passive,
+        host_name=socket.gethostname(),
+        software_version=f"gobgp-trio/{VERSION}" if says_version else "",
     )
 
 
@@ -86,6 +97,7 @@ class Peer:
         neighbor: its configuration.
         stats: counters, and what happened last.
         is_admin_down: the operator does not want the session.
+        is_dynamic: there is no entry for this peer, it came from a network that has one.
         link: the tables' side of the established session, None while there is none.
     """
 
@@ -97,11 +109,14 @@ class Peer:
         dial: Dial,
         *,
         jitter: Callable[[], float] = draw_jitter,
+        is_dynamic: bool = False,
     ) -> None:
         self.neighbor = neighbor
         self.stats = PeerStats()
         self.is_admin_down = neighbor.admin_down
+        self.is_dynamic = is_dynamic
         self.link: PeerLink | None = None
+        self._router_id = router_id
         self._settings = make_settings(neighbor, router_id)
         self._speaker = speaker
         self._dial = dial
@@ -109,7 +124,11 @@ class Peer:
         self._session = Session(self._settings)
         self._nursery: trio.Nursery | None = None  # None: not running, or resting after a crash
         self._connections: dict[int, PeerConnection] = {}
+        self._accepting_count = 0
         self._last_number = 0
+        self._established_number = 0
+        self._has_exceeded = False
+        self._last_state = State.IDLE
         self._dial_scope = trio.CancelScope()
         self._timer_scope = trio.CancelScope()
         self._closing_links: list[PeerLink] = []
@@ -129,6 +148,32 @@ class Peer:
         """The terms of the established session, None while there is none."""
         return self._session.negotiated
 
+    @property
+    def is_over_limit(self) -> bool:
+        """The session is down because the peer announced more prefixes than it may."""
+        return self._has_exceeded and self.state is State.IDLE
+
+    async def wait_gone(self) -> None:
+        """Wait until nothing is left of connections, and there is nothing to be remembered.
+
+        A rest after a crash or a limit exceeded is, or another connection would undo it; and that
+        the operator does not want the session.
+        """
+        while (
+            self._connections
+            or self._accepting_count
+            or self._closing_links
+            or self._nursery is None
+            or self.is_over_limit
+            or self.is_admin_down
+        ):
+            await self._has_changed.wait()
+
+    async def wait_running(self) -> None:
+        """Wait until connections can be accepted."""
+        while self._nursery is None:
+            await self._has_changed.wait()
+
     async def wait_disconnected(self) -> None:
         """Wait until no connection is left."""
         while self._connections:
@@ -142,9 +187,9 @@ class Peer:
     # --- the operator --------------------------------------------------------
 
     def enable(self) -> None:
-        """Administratively up."""
+        """Administratively up; also when it was down for a limit exceeded."""
         self.is_admin_down = False
-        self._soon(lambda: self._session.on_start(trio.current_time()))
+        self._soon(self._start_again if self.is_over_limit else self._start)
 
     def disable(self, message: str = "", subcode: int = ADMINISTRATIVE_SHUTDOWN) -> None:
         """Administratively down; the Cease says ``subcode`` and, where it may, ``message``."""
@@ -155,11 +200,47 @@ class Peer:
         """End the session and begin again after the configured rest."""
         self._soon(lambda: self._session.on_reset(trio.current_time(), message))
 
+    def reconfigure(self, neighbor: Neighbor) -> None:
+        """Take over settings that the session need not end for."""
+        has_new_limits = neighbor.prefix_limits != self.neighbor.prefix_limits
+        self.neighbor = neighbor
+        self._settings = make_settings(neighbor, self._router_id)
+        self._session.change_settings(self._settings, trio.current_time())
+        self._soon(list)  # for the timers
+        if self.link is not None:
+            self.link.neighbor = neighbor
+        if has_new_limits:
+            self._soon(self._start_again if self.is_over_limit else self._check_limits)
+
+    def _start(self) -> list[Output]:
+        return self._session.on_start(trio.current_time())
+
+    def _start_again(self) -> list[Output]:
+        self._has_exceeded = False
+        return [*self._session.on_stop(), *self._start()]
+
+    def _check_limits(self) -> list[Output]:
+        try:
+            if self.link is not None:
+                self.link.check_limits()
+        except PeerFault as fault:
+            return self._exceed(self._established_number, fault)
+        return []
+
+    def _exceed(self, number: int, fault: PeerFault) -> list[Output]:
+        """End the session for the limit that the fault tells of."""
+        self._has_exceeded = True
+        family = find_family(int.from_bytes(fault.data[:2], "big"), fault.data[2])
+        limits = self.neighbor.prefix_limits
+        rest_s = next((limit.restart_s for limit in limits if limit.family is family), 0)
+        return self._session.on_limit(number, fault, trio.current_time(), rest_s or inf)
+
     def accept(self, transport: Transport) -> None:
         """The neighbour connected to us."""
         if self._nursery is None:
             transport.close()
             return
+        self._accepting_count += 1
         self._nursery.start_soon(self._accept, transport)
 
     def _soon(self, feed: Callable[[], list[Output]]) -> None:
@@ -239,6 +320,8 @@ class Peer:
                 self._adopt(transport, self._session.on_connected)
 
     async def _accept(self, transport: Transport) -> None:
+        self._accepting_count -= 1  # from here to the first checkpoint it becomes a connection
+        self._tell_change()
         try:
             transport.configure(self.neighbor)
         except OSError as error:
@@ -286,6 +369,9 @@ class Peer:
         self._feed(self._session.on_message(number, kind, body, trio.current_time()))
 
     def on_fault(self, number: int, fault: PeerFault) -> None:
+        if (fault.code, fault.subcode) == (CEASE, MAX_PREFIXES_REACHED):
+            self._feed(self._exceed(number, fault))
+            return
         self._feed(self._session.on_fault(number, fault, trio.current_time()))
 
     def on_attribute_fault(self, _number: int, fault: AttrFault) -> None:
@@ -318,12 +404,31 @@ class Peer:
                 case Refresh(family):
                     if self.link is not None:  # without it everything will be sent anyway
                         self.link.refresh(family)
+                case RefreshBegun(family):
+                    task = None if self.link is None else self.link.begin_renewal(family)
+                    if task is not None:
+                        self._running.start_soon(task)
+                case RefreshEnded(family):
+                    if self.link is not None:
+                        self.link.end_renewal(family)
                 case Down():
                     self._on_down(output)
         self._timer_scope.deadline = self._session.next_deadline_s()
+        self._tell_state()
+
+    def _tell_state(self) -> None:
+        """Log a change of state, for an operator who wants to see each."""
+        old, self._last_state = self._last_state, self.state
+        if old is self._last_state:
+            return
+        self._tell_change()
+        if self.neighbor.log_state_changes:
+            self._log.info("state changed", old=old.name, new=self._last_state.name)
 
     def _on_established(self, connection: PeerConnection, negotiated: Negotiated) -> None:
         self.stats.established_at_s = time()
+        self._established_number = connection.number
+        self._has_exceeded = False
         self._told.clear()
         self._log.info(
             "session established",

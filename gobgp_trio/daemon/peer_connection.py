@@ -243,7 +243,8 @@ class PeerConnection:
         if self.is_closing or self._link is None:
             return b""
         messages = self._link.take_outgoing(SEND_OCTETS)
-        self._stats.count_sent(UPDATE, len(messages))
+        for message in messages:  # UPDATEs, and the marks of a route refresh
+            self._stats.count_sent(message[18])
         return b"".join(messages)
 
     async def _send_all(self, octets: bytes) -> None:

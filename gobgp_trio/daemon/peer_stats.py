@@ -32,6 +32,5 @@ class PeerStats:
     def count_received(self, kind: int) -> None:
         self.received[kind] = self.received.get(kind, 0) + 1
 
-    def count_sent(self, kind: int, count: int = 1) -> None:
-        if count:
-            self.sent[kind] = self.sent.get(kind, 0) + count
+    def count_sent(self, kind: int) -> None:
+        self.sent[kind] = self.sent.get(kind, 0) + 1

@@ -15,13 +15,15 @@ import trio
 from gobgp_trio.bgp.attribute_table import AttributeTable
 from gobgp_trio.bgp.session.negotiate import Negotiated
 from gobgp_trio.bgp.update import Update
-from gobgp_trio.config.schema import Neighbor
+from gobgp_trio.config.schema import Neighbor, SelectionOptions
+from gobgp_trio.daemon.prefix_limits import PrefixLimits
 from gobgp_trio.daemon.renewals import Renewals
 from gobgp_trio.daemon.session_place import FindPlace, SessionPlace, find_place_by_session
 from gobgp_trio.daemon.session_terms import make_audience, make_loop_check, make_source
 from gobgp_trio.rib.adj_in import AdjIn
 from gobgp_trio.rib.adj_out import AdjOut
 from gobgp_trio.rib.advertise import Audience, attributes_as_sent
+from gobgp_trio.rib.decision import Decision
 from gobgp_trio.rib.rib import Rib
 from gobgp_trio.types.attributes import PathAttributes
 from gobgp_trio.types.family import Family
@@ -38,6 +40,7 @@ class SessionLink:
     """The tables' side of one session (``peer_link.PeerLink``).
 
     Attributes:
+        neighbor: the configuration, as far as it may change while the session lives.
         source: what the session's paths are known by.
         place: the session's interface and our next hops there.
         adj_out: what the peer was told.
@@ -47,11 +50,13 @@ class SessionLink:
     def __init__(
         self,
         speaker: "Speaker",
+        neighbor: Neighbor,
         source: Source,
         negotiated: Negotiated,
         place: SessionPlace,
         audience: Audience,
     ) -> None:
+        self.neighbor = neighbor
         self.source = source
         self.place = place
         self.ended: set[Family] = set()
@@ -65,20 +70,44 @@ class SessionLink:
         self._renewals = Renewals(speaker.rib, source)
         self._peer_restarts = negotiated.peer_open.capabilities.graceful_restart is not None
         self._speaker = speaker
+        self._limits = PrefixLimits(source.name, self._count_received)
         self._doorbell = trio.Event()
         self._warned: set[Family] = set()
 
     def apply(self, updates: list[Update]) -> None:
-        """Take in a buffer's worth of UPDATEs."""
+        """Take in a buffer's worth of UPDATEs.
+
+        Raises:
+            PeerFault: 6/1, the peer has announced more prefixes than it may.
+        """
         self._speaker.rib.apply(self.source, updates, self._speaker.wall_clock_s())
         self._renewals.note(updates)
         for update in updates:
             if update.end_of_rib is not None:
                 self.ended.add(update.end_of_rib)
+        self.check_limits()
+
+    def check_limits(self) -> None:
+        """Hold the numbers of prefixes against the limits."""
+        if self.neighbor.prefix_limits:
+            self._limits.check(self.neighbor.prefix_limits)
+
+    def _count_received(self, family: Family) -> int:
+        return self._speaker.rib.adj_in(self.source, family).received_count
 
     def refresh(self, family: Family) -> None:
         """Tell the peer everything of a family again."""
         self.adj_out.refresh(family)
+
+    async def reset_in(self) -> None:
+        """Judge all that the peer sent once more, from what was kept of it (soft reset inbound)."""
+        for _ in self._speaker.rib.review(self.source):
+            await trio.lowlevel.checkpoint()
+
+    def reset_out(self) -> None:
+        """Tell the peer everything again (soft reset outbound)."""
+        for family in self.adj_out.families:
+            self.adj_out.refresh(family)
 
     def begin_renewal(self, family: Family) -> Callable[[], Awaitable[None]] | None:
         """The peer begins to send everything again.
@@ -172,7 +201,7 @@ class Speaker:
         check = make_loop_check(neighbor, self.global_as, self._router_id, self._cluster_ids)
         self.rib.add_source(source, check)
         audience = make_audience(neighbor, negotiated, place, self._router_id)
-        link = SessionLink(self, source, negotiated, place, audience)
+        link = SessionLink(self, neighbor, source, negotiated, place, audience)
         self.rib.subscribe(link.adj_out.on_changes)
         self.links[neighbor.address] = link
         return link
@@ -185,6 +214,11 @@ class Speaker:
         if self.is_stopping:
             return iter(())
         return self.rib.remove_source(link.source)
+
+    async def change_selection(self, options: SelectionOptions) -> None:
+        """Choose best paths by other options from now on, those of the whole table among them."""
+        for _ in self.rib.decide_anew(Decision(options)):
+            await trio.lowlevel.checkpoint()
 
     # --- paths of this host ------------------------------------------------------------------
 

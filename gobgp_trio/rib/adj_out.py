@@ -11,11 +11,14 @@ Rules:
     In a batch withdrawals go before announcements; paths with equal attributes share UPDATEs.
     End-of-RIB follows each family's first walk (RFC 4724 section 2: it may be sent whether or not
     graceful restart was negotiated).
+    A route refresh stands between its marks (RFC 7313) when both sides announced them, but not
+    while End-of-RIB is still owed.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
+from gobgp_trio.bgp.message import REFRESH_BEGIN, REFRESH_END, write_route_refresh
 from gobgp_trio.bgp.update import write_end_of_rib, write_reach, write_unreach
 from gobgp_trio.rib.advertise import Announcement, Audience, announce, may_tell
 from gobgp_trio.rib.shards import PART_OF, Shards
@@ -68,12 +71,15 @@ class _FamilyOut:
         taken: those of an earlier ``changed`` that are being looked at now.
         walk: over all prefixes, for a new session or a route refresh.
         is_refresh: the walk tells the peer what it was told before, too.
+        owes_begin, owes_end: marks of the refresh that are to be sent, at its beginning and end.
     """
 
     __slots__ = (
         "advertised",
         "changed",
         "is_refresh",
+        "owes_begin",
+        "owes_end",
         "owes_end_of_rib",
         "table",
         "taken",
@@ -87,6 +93,8 @@ class _FamilyOut:
         self.taken: Iterator[bytes] | None = None
         self.walk: _Walk | None = None
         self.is_refresh = False
+        self.owes_begin = False
+        self.owes_end = False
         self.owes_end_of_rib = True
         self.start_walk(is_refresh=False)
 
@@ -133,8 +141,11 @@ class AdjOut:
         tables: dict[Family, Table],
         families: Iterable[Family],
         ring: Callable[[], None],
+        *,
+        has_refresh_marks: bool = False,
     ) -> None:
         """``ring`` is called, often, whenever there is something for ``take``."""
+        self._has_refresh_marks = has_refresh_marks
         self.audience = audience
         self.without_next_hop: set[Family] = set()
         self._ring = ring
@@ -152,7 +163,13 @@ class AdjOut:
         out = self._outs.get(family)
         if out is not None:
             out.start_walk(is_refresh=True)
+            out.owes_begin = self._has_refresh_marks and not out.owes_end_of_rib
             self._ring()
+
+    @property
+    def families(self) -> list[Family]:
+        """What the peer is told of."""
+        return list(self._outs)
 
     @property
     def has_work(self) -> bool:
@@ -175,11 +192,17 @@ class AdjOut:
         count = max(1, min(BATCH_ROUTES, max_octets // TYPICAL_ROUTE_OCTETS))
         messages: list[bytes] = []
         for family, out in self._outs.items():
+            if out.owes_begin:
+                out.owes_begin, out.owes_end = False, True
+                messages.append(write_route_refresh(family, REFRESH_BEGIN))
             for nlris, is_refresh in out.next_batches(count):
                 messages += self._write_batch(family, out, nlris, is_refresh)
             if out.owes_end_of_rib and out.walk is None:
                 out.owes_end_of_rib = False
                 messages.append(write_end_of_rib(family))
+            if out.owes_end and out.walk is None:
+                out.owes_end = False
+                messages.append(write_route_refresh(family, REFRESH_END))
         return messages
 
     def _write_batch(

@@ -56,7 +56,11 @@ async def test_a_neighbor_that_is_not_up(api: Api, daemon: FakeDaemon) -> None:
         "multi_protocol",
         "multi_protocol",
         "route_refresh",
+        "extended_nexthop",
+        "extended_message",
         "four_octet_asn",
+        "enhanced_route_refresh",
+        "fqdn",
     ]
     assert list(peer.state.remote_cap) == []
     assert peer.timers.config.hold_time == 90
@@ -92,8 +96,16 @@ async def test_an_established_neighbor(api: Api, daemon: FakeDaemon) -> None:
     assert (received.open, received.update, received.keepalive, received.total) == (1, 3, 2, 6)
     assert (sent.open, sent.keepalive, sent.total) == (1, 4, 5)
     assert state.flops == 2
-    assert [cap.WhichOneof("cap") for cap in state.remote_cap][-1] == "four_octet_asn"
-    assert state.remote_cap[-1].four_octet_asn.asn == 65002
+    assert [cap.WhichOneof("cap") for cap in state.remote_cap] == [
+        "multi_protocol",
+        "multi_protocol",
+        "route_refresh",
+        "extended_nexthop",
+        "extended_message",
+        "four_octet_asn",
+        "enhanced_route_refresh",
+    ]
+    assert state.remote_cap[-2].four_octet_asn.asn == 65002
     assert (state.disconnect_reason, state.disconnect_message) == (2, "hold timer expired")
     assert (state.ipv4_nexthop, state.ipv6_nexthop) == ("192.0.2.1", "")
     assert (timers.negotiated_hold_time, timers.keepalive_interval) == (90, 30)

@@ -14,6 +14,8 @@ from gobgp_trio.bgp.session.outputs import (
     Established,
     Output,
     Refresh,
+    RefreshBegun,
+    RefreshEnded,
     Send,
 )
 from gobgp_trio.types.family import Family
@@ -99,7 +101,7 @@ class Pair:
                     self.sides[side].on_sent(number, self.now_s)
                 case CloseConnection(number):
                     self._close(side, number)
-                case Established() | Refresh() | Down():
+                case Established() | Refresh() | RefreshBegun() | RefreshEnded() | Down():
                     pass
 
     def _dial(self, side: int) -> None:

@@ -89,7 +89,7 @@ def test_every_attribute_has_vectors_right_and_wrong() -> None:
     elsewhere = {14, 15, 18}  # MP_REACH_NLRI, MP_UNREACH_NLRI: updates.hex
     assert set(ATTRIBUTE_TABLE) - wrong == elsewhere - {18}
     assert set(ATTRIBUTE_TABLE) - right == elsewhere - {18}
-    assert len(ATTRIBUTE_TABLE) == 16
+    assert len(ATTRIBUTE_TABLE) == 18
 
 
 # --- two ways of reading -----------------------------------------------------------------------

@@ -58,6 +58,8 @@ def show_capabilities(capabilities: Capabilities) -> list[str]:
                 text = " ".join(family.name for family in families)
             case "unknown", unknown:
                 text = " ".join(f"{code}:{octets.hex()}" for code, octets in unknown)
+            case "extended_next_hop", triples:
+                text = " ".join("/".join(map(str, triple)) for triple in triples)
             case "fqdn", names:
                 text = " ".join(names)
             case "graceful_restart", octets:
@@ -149,7 +151,7 @@ def test_every_decoder_has_vectors_right_and_wrong() -> None:
     assert right == wrong == {"split", "open", "notification", "refresh"}
     codes = {vector.octets[0] for vector in CAPABILITY_VECTORS}
     assert set(CAPABILITY_TABLE) <= codes
-    assert len(CAPABILITY_TABLE) == 8
+    assert len(CAPABILITY_TABLE) == 9
 
 
 # --- properties --------------------------------------------------------------------------------
@@ -163,6 +165,9 @@ capabilities_values = st.builds(
     route_refresh=st.booleans(),
     enhanced_route_refresh=st.booleans(),
     extended_message=st.booleans(),
+    extended_next_hop=st.lists(
+        st.tuples(*[st.integers(0, 2**16 - 1)] * 3), max_size=3, unique=True
+    ).map(tuple),
     fqdn=st.none() | st.tuples(texts, texts),
     software_version=st.none() | texts,
     graceful_restart=st.none() | octets_up_to(max_size=8),

@@ -1,6 +1,6 @@
 """Stand-ins around a peer: connections in memory, a remote router driven by hand, fake tables."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 
 import trio
@@ -157,6 +157,8 @@ class FakeLink:
         self.neighbor = neighbor
         self.applied: list[list[Update]] = []
         self.refreshed: list[Family] = []
+        self.renewals: list[str] = []
+        self.has_renewals = True
         self.on_apply: Callable[[], None] = lambda: None
         self.close_s = 0.0
         self.close_calls = 0
@@ -190,6 +192,18 @@ class FakeLink:
 
     def refresh(self, family: Family) -> None:
         self.refreshed.append(family)
+
+    def begin_renewal(self, family: Family) -> Callable[[], Awaitable[None]] | None:
+        self.renewals.append(f"begin {family.name}")
+
+        async def run() -> None:
+            await trio.lowlevel.checkpoint()
+            self.renewals.append(f"run {family.name}")
+
+        return run if self.has_renewals else None
+
+    def end_renewal(self, family: Family) -> None:
+        self.renewals.append(f"end {family.name}")
 
     @property
     def withdrawn(self) -> list[bytes]:
@@ -251,14 +265,20 @@ class Remote:
             self.log += [(trio.current_time(), *message) for message in self._ready]
         return self._ready.pop(0)
 
-    async def establish(self, *, as_: int = 65002, hold_time_s: int = 90) -> None:
-        """Exchange OPEN and KEEPALIVE."""
+    async def establish(
+        self, *, as_: int = 65002, hold_time_s: int = 90, behind: bytes = b""
+    ) -> None:
+        """Exchange OPEN and KEEPALIVE; ours comes in one piece with what is ``behind`` it."""
         capabilities = Capabilities(
-            families=(Family.IPV4_UNICAST,), four_octet_as=as_, route_refresh=True
+            families=(Family.IPV4_UNICAST,),
+            four_octet_as=as_,
+            route_refresh=True,
+            enhanced_route_refresh=True,
+            extended_message=True,
         )
         await self.send(write_open(Open(4, as_, hold_time_s, THEIR_ID, capabilities)))
         assert [await self.receive_kind(), await self.receive_kind()] == [OPEN, KEEPALIVE]
-        await self.send(KEEPALIVE_MESSAGE)
+        await self.send(KEEPALIVE_MESSAGE + behind)
 
     async def receive_kind(self) -> int | None:
         message = await self.receive()

@@ -15,6 +15,8 @@ from gobgp_trio.bgp.message import (
     KEEPALIVE,
     KEEPALIVE_MESSAGE,
     NOTIFICATION,
+    REFRESH_BEGIN,
+    REFRESH_END,
     UPDATE,
     write_message,
     write_route_refresh,
@@ -141,6 +143,37 @@ async def test_refresh_reaches_the_tables(autojump_clock: MockClock) -> None:
         await trio.testing.wait_all_tasks_blocked()
         assert stage.link.refreshed == [Family.IPV4_UNICAST]
         assert stage.peer.stats.received[5] == 1
+
+
+@pytest.mark.parametrize("has_renewals", [True, False])
+async def test_marks_of_a_refresh_reach_the_tables(
+    autojump_clock: MockClock, has_renewals: bool
+) -> None:
+    async with open_stage(autojump_clock) as stage:
+        remote = await stage.establish()
+        stage.link.has_renewals = has_renewals
+        await remote.send(write_route_refresh(Family.IPV4_UNICAST, REFRESH_BEGIN))
+        await trio.testing.wait_all_tasks_blocked()
+        await remote.send(write_route_refresh(Family.IPV4_UNICAST, REFRESH_END))
+        await trio.testing.wait_all_tasks_blocked()
+        run = ["run IPV4_UNICAST"] if has_renewals else []
+        assert stage.link.renewals == ["begin IPV4_UNICAST", *run, "end IPV4_UNICAST"]
+        assert stage.link.refreshed == []
+
+
+async def test_an_update_of_65535_octets_behind_the_last_keepalive_is_taken(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_stage(autojump_clock) as stage:
+        remote = await stage.network.wait_dialled()
+        withdrawn = b"".join(b"\x18" + n.to_bytes(3, "big") for n in range(16378))
+        body = len(withdrawn).to_bytes(2, "big") + withdrawn + b"\0\0"
+        update = write_message(UPDATE, body)
+        assert len(update) == 65535
+        await remote.establish(behind=update)
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(stage.link.withdrawn) == 16378
+        assert stage.peer.state is State.ESTABLISHED
 
 
 async def test_updates_arrive_in_order_however_they_are_cut(autojump_clock: MockClock) -> None:

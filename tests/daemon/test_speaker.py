@@ -161,8 +161,9 @@ async def test_refresh_sends_what_was_sent_before() -> None:
     to_there.refresh(IPV4)
     again = take_all(to_there)
 
-    assert len(again) == 1
-    assert again[0] in first
+    assert [message[18:].hex() for message in (again[0], again[-1])] == ["0500010101", "0500010201"]
+    assert len(again) == 3
+    assert again[1] in first
 
 
 async def test_the_writer_sleeps_until_there_is_something(

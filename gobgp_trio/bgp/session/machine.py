@@ -43,6 +43,8 @@ from gobgp_trio.bgp.message import (
     KEEPALIVE_MESSAGE,
     NOTIFICATION,
     OPEN,
+    REFRESH_BEGIN,
+    REFRESH_END,
     REFRESH_REQUEST,
     ROUTE_REFRESH,
     UPDATE,
@@ -71,6 +73,8 @@ from gobgp_trio.bgp.session.outputs import (
     Established,
     Output,
     Refresh,
+    RefreshBegun,
+    RefreshEnded,
     Send,
     State,
 )
@@ -160,6 +164,13 @@ class Session:
         self._rest(now_s + self.settings.idle_hold_after_reset_s)
         return outputs
 
+    def change_settings(self, settings: SessionSettings, now_s: float) -> None:
+        """Waits are by the new settings at once, what OPEN messages agree on when they do next."""
+        self.settings = settings
+        self._waits.connect_retry_s = settings.connect_retry_s
+        if self._stage is State.ACTIVE and self._stage_at_s < inf:
+            self._stage_at_s = min(self._stage_at_s, now_s + settings.connect_retry_s)
+
     # --- TCP -----------------------------------------------------------------
 
     def on_connected(self, number: int, ends: Endpoints, now_s: float) -> list[Output]:
@@ -234,6 +245,13 @@ class Session:
         farewell = write_notification(fault.code, fault.subcode, fault.data)
         return self._lose(connection, reason, now_s, farewell)
 
+    def on_limit(self, number: int, fault: PeerFault, now_s: float, rest_s: float) -> list[Output]:
+        """The peer sent more than it may: begin again after a rest, inf for not by ourselves."""
+        outputs = self.on_fault(number, fault, now_s)
+        if outputs:
+            self._rest(now_s + rest_s)
+        return outputs
+
     def _on_open(self, connection: Connection, body: bytes, now_s: float) -> list[Output]:
         """Event 19: OpenSent to OpenConfirm, unless the OPEN or a collision forbids it."""
         negotiated = negotiate(
@@ -274,14 +292,21 @@ class Session:
         return []
 
     def _on_refresh(self, connection: Connection, body: bytes, now_s: float) -> list[Output]:
-        """RFC 2918; a family that is not of this session is ignored (section 4)."""
+        """RFC 2918; a family that is not of this session is ignored (section 4).
+
+        Begin and end marks likewise unless both sides announced them, and what is no subtype of
+        RFC 7313 (section 5).
+        """
         connection.restart_hold(now_s)
         message = read_route_refresh(body)
-        negotiated = connection.negotiated
-        if message.subtype != REFRESH_REQUEST or negotiated is None:
+        negotiated, family = connection.negotiated, message.family
+        if negotiated is None or family is None or family not in negotiated.families:
             return []
-        family = message.family
-        return [Refresh(family)] if family in negotiated.families and family is not None else []
+        make_output = _REFRESH_OUTPUTS.get(message.subtype)
+        is_mark = make_output is not Refresh
+        if make_output is None or (is_mark and not negotiated.enhanced_route_refresh):
+            return []
+        return [make_output(family)]
 
     def _on_notification(self, connection: Connection, body: bytes, now_s: float) -> list[Output]:
         """Events 24 and 25: the peer ends it."""
@@ -440,6 +465,13 @@ class Session:
         (State.ESTABLISHED, ROUTE_REFRESH): _on_refresh,
         (State.ESTABLISHED, NOTIFICATION): _on_notification,
     }
+
+
+_REFRESH_OUTPUTS: dict[int, type[Refresh] | type[RefreshBegun] | type[RefreshEnded]] = {
+    REFRESH_REQUEST: Refresh,
+    REFRESH_BEGIN: RefreshBegun,
+    REFRESH_END: RefreshEnded,
+}
 
 
 def _unexpected(state: State, kind: int) -> PeerFault:

@@ -20,7 +20,7 @@ from gobgp_trio.bgp.error_codes import (
 )
 from gobgp_trio.bgp.message import AS_TRANS, VERSION, Open
 from gobgp_trio.bgp.wire import MAX_U16, PeerFault
-from gobgp_trio.types.family import Family
+from gobgp_trio.types.family import AFI_IPV4, AFI_IPV6, Family
 from gobgp_trio.types.prefix import format_address
 
 MIN_KEEPALIVE_S = 1.0  # RFC 4271 section 4.4: never more often than one a second
@@ -39,6 +39,8 @@ class SessionSettings:
         idle_hold_after_reset_s: how long the session rests after an operator's reset.
         is_passive: wait for the peer to connect, never dial.
         is_extended_message: announce messages of up to 65535 octets (RFC 8654).
+        host_name: shown to the peer's operator; empty to announce none.
+        software_version: likewise.
     """
 
     local_as: int
@@ -50,7 +52,9 @@ class SessionSettings:
     connect_retry_s: float = 120.0
     idle_hold_after_reset_s: float = 30.0
     is_passive: bool = False
-    is_extended_message: bool = False
+    is_extended_message: bool = True
+    host_name: str = ""
+    software_version: str = ""
 
     @property
     def is_ebgp(self) -> bool:
@@ -85,6 +89,7 @@ class Negotiated:
         local_address, peer_address: of the connection, 4 or 16 octets.
         interface_index: the session's interface for a link-local peer, else 0 (not known here).
         route_refresh: both sides announced ROUTE-REFRESH (RFC 2918).
+        enhanced_route_refresh: both sides announced its begin and end marks (RFC 7313).
         is_outbound: we opened the connection.
     """
 
@@ -102,6 +107,7 @@ class Negotiated:
     peer_address: bytes
     interface_index: int
     route_refresh: bool
+    enhanced_route_refresh: bool
     is_outbound: bool
 
     @property
@@ -115,7 +121,15 @@ def make_open(settings: SessionSettings) -> Open:
         families=settings.families,
         four_octet_as=settings.local_as,
         route_refresh=True,
+        enhanced_route_refresh=True,
         extended_message=settings.is_extended_message,
+        extended_next_hop=tuple(
+            (family.afi, family.safi, AFI_IPV6)
+            for family in settings.families
+            if family.afi == AFI_IPV4
+        ),
+        fqdn=(settings.host_name, "") if settings.host_name else None,
+        software_version=settings.software_version or None,
     )
     as_field = settings.local_as if settings.local_as <= MAX_U16 else AS_TRANS
     return Open(VERSION, as_field, settings.hold_time_s, settings.router_id, capabilities)
@@ -154,6 +168,12 @@ def negotiate(
             local_as=settings.local_as,
             families=frozenset(families),
             max_message_octets=MAX_EXTENDED_MESSAGE_OCTETS if is_extended else MAX_MESSAGE_OCTETS,
+            extended_next_hop=frozenset(
+                family
+                for family in families
+                if (family.afi, family.safi, AFI_IPV6) in theirs.extended_next_hop
+                and family.afi == AFI_IPV4
+            ),
         ),
         families=families,
         hold_time_s=hold_time_s,
@@ -168,6 +188,7 @@ def negotiate(
         peer_address=ends.remote_address,
         interface_index=ends.interface_index,
         route_refresh=theirs.route_refresh,
+        enhanced_route_refresh=theirs.enhanced_route_refresh,
         is_outbound=is_outbound,
     )
 

@@ -91,6 +91,20 @@ class Refresh:
 
 
 @dataclass(frozen=True, slots=True)
+class RefreshBegun:
+    """The peer begins to send everything of a family again (RFC 7313, BoRR)."""
+
+    family: Family
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshEnded:
+    """The peer has done so (RFC 7313, EoRR): what did not come again is gone."""
+
+    family: Family
+
+
+@dataclass(frozen=True, slots=True)
 class Down:
     """The session ended, or an attempt that had a connection did not become one."""
 
@@ -98,4 +112,14 @@ class Down:
     was_established: bool
 
 
-Output = Connect | AbortConnect | Send | CloseConnection | Established | Refresh | Down
+Output = (
+    Connect
+    | AbortConnect
+    | Send
+    | CloseConnection
+    | Established
+    | Refresh
+    | RefreshBegun
+    | RefreshEnded
+    | Down
+)
