@@ -13,6 +13,7 @@ from typing import NoReturn
 import structlog
 import trio
 
+from gobgp_trio.daemon.socket_options import bind_to_interface
 from gobgp_trio.daemon.transport import TcpTransport, Transport, find_sockaddr, format_os_error
 
 BACKLOG_COUNT = 128
@@ -36,6 +37,7 @@ _LOST_CONNECTION = frozenset(
 _REMEDIES = {
     errno.EADDRINUSE: "stop the other BGP daemon, or set another global.config.port",
     errno.EADDRNOTAVAIL: "give the host this address, or change global.config.local-address-list",
+    errno.ENODEV: "set another global.config.bind-to-device",
     errno.EACCES: "run as root or with CAP_NET_BIND_SERVICE, or set global.config.port above 1023",
 }
 
@@ -46,8 +48,10 @@ class ListenRefused(Exception):
     """A listening socket cannot be had; the text is for the operator, on one line."""
 
 
-def open_listeners(addresses: Sequence[str], port: int) -> list[trio.SocketListener]:
-    """Listen on each address; on none when ``port`` is negative.
+def open_listeners(
+    addresses: Sequence[str], port: int, interface: str = ""
+) -> list[trio.SocketListener]:
+    """Listen on each address (of one interface if named); on none when ``port`` is negative.
 
     Raises:
         ListenRefused: says what was wanted, what was found, and what to do; nothing stays open.
@@ -57,7 +61,7 @@ def open_listeners(addresses: Sequence[str], port: int) -> list[trio.SocketListe
         return listeners
     try:
         for address in addresses:
-            listener = _open_listener(address, port)
+            listener = _open_listener(address, port, interface)
             if listener is not None:
                 listeners.append(listener)
     except ListenRefused:
@@ -67,7 +71,7 @@ def open_listeners(addresses: Sequence[str], port: int) -> list[trio.SocketListe
     return listeners
 
 
-def _open_listener(address: str, port: int) -> trio.SocketListener | None:
+def _open_listener(address: str, port: int, interface: str) -> trio.SocketListener | None:
     """One listening socket, None for ``::`` on a host without IPv6."""
     is_any_ipv6 = address == "::"
     sock = None
@@ -77,6 +81,8 @@ def _open_listener(address: str, port: int) -> trio.SocketListener | None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if interface:
+            bind_to_interface(sock, interface)
         sock.bind(sockaddr)
         sock.listen(BACKLOG_COUNT)
         sock.setblocking(False)
@@ -87,11 +93,13 @@ def _open_listener(address: str, port: int) -> trio.SocketListener | None:
         if is_any_ipv6 and error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
             log.info("not listening on ::, this host has no IPv6")
             return None
-        raise ListenRefused(_explain(error, address, port)) from error
+        raise ListenRefused(_explain(error, address, port, interface)) from error
 
 
-def _explain(error: OSError, address: str, port: int) -> str:
+def _explain(error: OSError, address: str, port: int, interface: str) -> str:
     found = format_os_error(error).lower()
+    if interface:
+        address = f"interface {interface}, {address}"
     remedy = _REMEDIES.get(error.errno or 0, "check global.config.local-address-list")
     return f"wanted to listen on {address} port {port}, found: {found}; {remedy}"
 

@@ -153,8 +153,8 @@ class NetlinkKernel:
         skip_protocol: int | None = None,
     ) -> list[KernelRoute]:
         request = write_route_dump(DUMP_SEQ, family, table_id, protocol)
-        routes, _ = await self._dump(
-            request, "RTM_GETROUTE", RTM_NEWROUTE, read_route, skip_protocol
+        routes, _ = await read_dump(
+            self._open_request, request, "RTM_GETROUTE", RTM_NEWROUTE, read_route, skip_protocol
         )
         return routes
 
@@ -163,41 +163,10 @@ class NetlinkKernel:
     ) -> list[T]:
         """A dump without NLM_F_DUMP_INTR: the kernel sets it for links and addresses."""
         for _ in range(DUMP_ATTEMPTS):
-            values, interrupted = await self._dump(request, name, kind, read)
+            values, interrupted = await read_dump(self._open_request, request, name, kind, read)
             if not interrupted:
                 return values
         raise DumpInterrupted(f"{name}: changed under {DUMP_ATTEMPTS} dumps")
-
-    async def _dump(
-        self,
-        request: bytes,
-        name: str,
-        kind: int,
-        read: Callable[[bytes], T | None],
-        skip_protocol: int | None = None,
-    ) -> tuple[list[T], bool]:
-        """Send a dump request and read to its end: the values, and whether it was interrupted."""
-        values: list[T] = []
-        interrupted = False
-        port = self._open_request()
-        try:
-            port.send(request)
-            while True:
-                datagram = await _receive_reply(port, name)
-                for message in read_messages(datagram, skip_route_protocol=skip_protocol):
-                    interrupted |= bool(message.flags & NLM_F_DUMP_INTR)
-                    if message.type == kind:
-                        value = read(message.body)
-                        if value is not None:
-                            values.append(value)
-                    elif message.type in (NLMSG_DONE, NLMSG_ERROR):
-                        _check_end_of_dump(message, name)
-                        return values, interrupted
-                await trio.lowlevel.checkpoint()
-        except OSError as loss:
-            raise OutcomeUnknown(f"{name}: {loss.strerror}") from None
-        finally:
-            port.close()
 
     async def write(self, writes: Sequence[RouteWrite]) -> list[RouteFailure]:
         refusals: list[Refusal] = []
@@ -225,6 +194,42 @@ class NetlinkKernel:
         """Give the sockets back."""
         self._writer.close()
         self._monitor.close()
+
+
+async def read_dump(
+    open_request: Callable[[], NetlinkPort],
+    request: bytes,
+    name: str,
+    kind: int,
+    read: Callable[[bytes], T | None],
+    skip_protocol: int | None = None,
+) -> tuple[list[T], bool]:
+    """Send a dump request and read to its end: the values, and whether it was interrupted.
+
+    Raises:
+        KernelRefused, OutcomeUnknown: see ``Kernel``.
+    """
+    values: list[T] = []
+    interrupted = False
+    port = open_request()
+    try:
+        port.send(request)
+        while True:
+            datagram = await _receive_reply(port, name)
+            for message in read_messages(datagram, skip_route_protocol=skip_protocol):
+                interrupted |= bool(message.flags & NLM_F_DUMP_INTR)
+                if message.type == kind:
+                    value = read(message.body)
+                    if value is not None:
+                        values.append(value)
+                elif message.type in (NLMSG_DONE, NLMSG_ERROR):
+                    _check_end_of_dump(message, name)
+                    return values, interrupted
+            await trio.lowlevel.checkpoint()
+    except OSError as loss:
+        raise OutcomeUnknown(f"{name}: {loss.strerror}") from None
+    finally:
+        port.close()
 
 
 async def _receive_reply(port: NetlinkPort, name: str) -> bytes:

@@ -1,8 +1,7 @@
-"""TCP as a peer uses it: dialling, options, and one small interface that tests can stand in for.
+"""TCP as a peer uses it: dialling, and one small interface that tests can stand in for.
 
-TTL: a single-hop external session sends with TTL 1, so that it cannot leave the link unnoticed;
-a multihop one with the configured TTL; an internal one with the system's default (RFC 4271 leaves
-this open; it is what every router does).
+What sockets get set is in ``socket_options``, how an unnumbered peer is found in
+``link_neighbors``.
 """
 
 import ipaddress
@@ -15,9 +14,9 @@ import trio
 
 from gobgp_trio.bgp.session.negotiate import Endpoints
 from gobgp_trio.config.schema import Neighbor
+from gobgp_trio.daemon.link_neighbors import find_link_neighbor
+from gobgp_trio.daemon.socket_options import read_syn_ttl, set_options, set_password
 from gobgp_trio.types.prefix import is_link_local
-
-SINGLE_HOP_TTL = 1
 
 
 class Transport(Protocol):
@@ -40,7 +39,7 @@ class Transport(Protocol):
         """Tell the peer that nothing more comes."""
 
     def configure(self, neighbor: Neighbor) -> None:
-        """Set what the neighbour's configuration says of its connections."""
+        """Set what the configuration says of an accepted connection, or refuse it."""
 
     def close(self) -> None:
         """Close at once; harmless when closed."""
@@ -74,7 +73,11 @@ class TcpTransport:
         self._socket.shutdown(socket.SHUT_WR)
 
     def configure(self, neighbor: Neighbor) -> None:
-        set_ttl(self._socket, neighbor)
+        set_options(self._socket, neighbor)
+        ttl_min = neighbor.sockets.ttl_min
+        ttl = read_syn_ttl(self._socket) if ttl_min is not None else None
+        if ttl_min is not None and ttl is not None and ttl < ttl_min:
+            raise OSError(f"wanted a connection with TTL {ttl_min} or more, found TTL {ttl}")
 
     def close(self) -> None:
         self._socket.close()
@@ -86,12 +89,17 @@ async def dial_tcp(neighbor: Neighbor) -> Transport:
     Raises:
         OSError: refused, unreachable, no such local address or interface ...
     """
-    family, address = find_sockaddr(neighbor.address, neighbor.remote_port)
+    remote = neighbor.address
+    if neighbor.unnumbered_interface:
+        remote = await find_link_neighbor(neighbor.unnumbered_interface)
+    family, address = find_sockaddr(remote, neighbor.remote_port)
     sock = trio.socket.socket(family, socket.SOCK_STREAM)
     try:
-        set_ttl(sock, neighbor)
-        if neighbor.local_address:
-            await sock.bind(find_sockaddr(neighbor.local_address, 0)[1])
+        set_options(sock, neighbor)
+        if neighbor.sockets.password:
+            set_password(sock, remote, neighbor.sockets.password)
+        if neighbor.local_address or neighbor.sockets.local_port:
+            await _bind(sock, neighbor, remote)
         await sock.connect(address)
         return TcpTransport(sock)
     except BaseException:
@@ -99,15 +107,12 @@ async def dial_tcp(neighbor: Neighbor) -> Transport:
         raise
 
 
-def set_ttl(sock: trio.socket.SocketType, neighbor: Neighbor) -> None:
-    """Set the TTL (or hop limit) that this neighbour's packets get; see the module's rule."""
-    if not neighbor.is_ebgp and neighbor.multihop_ttl is None:
-        return
-    ttl = SINGLE_HOP_TTL if neighbor.multihop_ttl is None else neighbor.multihop_ttl
-    if sock.family == socket.AF_INET6:
-        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, ttl)
-    else:
-        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
+async def _bind(sock: trio.socket.SocketType, neighbor: Neighbor, remote: str) -> None:
+    local = neighbor.local_address or ("::" if sock.family == socket.AF_INET6 else "0.0.0.0")
+    if ":" in local and "%" not in local and ipaddress.ip_address(local).is_link_local:
+        local += "%" + remote.partition("%")[2]
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # the last session's port
+    await sock.bind(find_sockaddr(local, neighbor.sockets.local_port)[1])
 
 
 def find_sockaddr(address: str, port: int) -> tuple[socket.AddressFamily, tuple[str | int, ...]]:
@@ -134,6 +139,8 @@ def name_of_address(address: str) -> str:
         ValueError: the text is no address.
     """
     text, _, interface = address.partition("%")
+    if interface and not text:  # whoever is at the other end of the interface
+        return address
     parsed = ipaddress.ip_address(text)
     return f"{parsed}%{interface}" if interface else str(parsed)
 
