@@ -94,7 +94,8 @@ def test_vector(vector: Vector) -> None:
     if "written" in vector.flags:
         ((family, attributes, nlris),) = update.reach
         outgoing = write_outgoing(attributes, Outgoing(context))
-        (message,) = write_reach(context, family, outgoing, attributes.next_hop, b"", nlris)
+        hops = attributes.next_hop, attributes.link_local
+        (message,) = write_reach(context, family, outgoing, *hops, nlris)
         assert message[19:] == vector.octets
 
 

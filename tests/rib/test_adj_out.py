@@ -297,6 +297,67 @@ def test_refresh_in_the_middle_of_the_first_walk_still_ends_it(rib: Rib, feeder:
     assert len(late.knows) == 3000
 
 
+def show(messages: list[bytes]) -> list[str]:
+    """ROUTE-REFRESH as its body, UPDATE as what it is."""
+    names = {bytes.fromhex("00000000"): "end"}
+    return [
+        message[19:].hex() if message[18] == 5 else names.get(message[19:], "update")
+        for message in messages
+    ]
+
+
+def make_marked(rib: Rib, families: tuple[Family, ...] = (IPV4,)) -> AdjOut:
+    context = CodecContext(True, True, LOCAL_AS, frozenset(families))
+    audience = Audience(context, "10.0.0.9", b"\x0a\0\0\x09", SelfNextHops(OURS_4, OURS_6))
+    return AdjOut(audience, rib.tables, families, lambda: None, has_refresh_marks=True)
+
+
+def take_all(adj_out: AdjOut) -> list[bytes]:
+    messages = []
+    while adj_out.has_work:
+        messages += adj_out.take(65536)
+    return messages
+
+
+def test_a_refresh_stands_between_its_marks(rib: Rib, feeder: Peer) -> None:
+    feeder.announce(make_path_attributes(), [NET_A], 1.0)
+    marked = make_marked(rib)
+    assert show(take_all(marked)) == ["update", "end"]
+    marked.refresh(IPV4)
+    assert show(take_all(marked)) == ["00010101", "update", "00010201"]
+    marked.refresh(IPV4)
+    assert show(take_all(marked)) == ["00010101", "update", "00010201"]
+
+
+def test_an_empty_table_is_refreshed_with_marks_too(rib: Rib) -> None:
+    marked = make_marked(rib, (IPV4, IPV6))
+    take_all(marked)
+    marked.refresh(IPV6)
+    assert show(take_all(marked)) == ["00020101", "00020201"]
+
+
+def test_a_refresh_before_end_of_rib_has_no_marks(rib: Rib, feeder: Peer) -> None:
+    feeder.announce(make_path_attributes(), [NET_A], 1.0)
+    marked = make_marked(rib)
+    marked.refresh(IPV4)
+    assert show(take_all(marked)) == ["update", "end"]
+
+
+def test_a_second_refresh_begins_again_and_ends_once(rib: Rib, feeder: Peer) -> None:
+    nets = [b"\x18" + number.to_bytes(3, "big") for number in range(3000)]
+    feeder.announce(make_path_attributes(), nets, 1.0)
+    marked = make_marked(rib)
+    take_all(marked)
+    marked.refresh(IPV4)
+    begun = show(marked.take(65536) + marked.take(65536) + marked.take(65536))
+    assert begun[0] == "00010101"
+    assert "00010201" not in begun
+    marked.refresh(IPV4)
+    again = show(take_all(marked))
+    assert (again[0], again[-1]) == ("00010101", "00010201")
+    assert [text for text in again if text != "update"] == ["00010101", "00010201"]
+
+
 def test_families_that_were_not_negotiated_are_left_alone(rib: Rib, feeder: Peer) -> None:
     only_ipv6 = Peer(2, True, rib, families=(IPV6,))
     only_ipv6.hear_all()
