@@ -39,6 +39,7 @@ class PathDetails:
         received_s: seconds since the epoch.
         source_id, neighbor_ip: "" for paths that no neighbor sent.
         interface: of an imported network, else "".
+        decision: the step that put the path in its place, "" when that was not asked for.
     """
 
     received_s: int = 0
@@ -56,6 +57,7 @@ class PathDetails:
     is_over_send_max: bool = False
     is_netlink: bool = False
     interface: str = ""
+    decision: str = ""
 
 
 @dataclass(slots=True)
@@ -89,7 +91,7 @@ _FLAGS = {
     22: "is_over_send_max",
 }
 _NUMBERS = {10: "source_as", 18: "identifier", 19: "local_identifier"}
-_TEXTS = {11: "source_id", 15: "neighbor_ip"}
+_TEXTS = {11: "source_id", 15: "neighbor_ip", 201: "decision"}
 
 
 class RouteReader:

@@ -7,6 +7,7 @@ keeps these pieces while one stream lasts.  The tests hold its octets equal to b
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 from gobgp_trio.api.attribute_writer import (
     AttributeOctets,
@@ -40,6 +41,7 @@ class PathOptions:
         shows_filtered: mark paths that take no part in the decision.
         nlri_binary, attribute_binary: add the wire octets.
         only_binary: leave the readable NLRI and attributes out.
+        explain: why each of a destination's paths stands where it does.
     """
 
     shows_best: bool = True
@@ -47,6 +49,7 @@ class PathOptions:
     nlri_binary: bool = False
     attribute_binary: bool = False
     only_binary: bool = False
+    explain: Callable[[Sequence[Path]], Sequence[str]] | None = None
 
 
 # Field 1 of an ``api.IPAddressPrefix`` for each length, with the tag of field 2 behind it.
@@ -90,29 +93,35 @@ class DestinationWriter:
         self._family_octets = field_octets(9, write_family(family))
         self._has_binary = options.nlri_binary or options.attribute_binary or options.only_binary
         self._attributes: dict[PathAttributes, AttributeOctets] = {}
-        self._details: dict[tuple[Path, bool], bytes] = {}
+        self._details: dict[tuple[Path, bool, str], bytes] = {}
 
     def write(self, nlri: bytes, paths: Sequence[Path]) -> bytes:
         """One framed ``ListPathResponse``: a destination with its paths, best first."""
         text, nlri_content = self._write_nlri(nlri)
         is_best = self.options.shows_best
         destination = b"\x0a" + write_varint(len(text)) + text
-        for path in paths:
-            content = self._write_path(nlri, nlri_content, path, is_best)
+        explain = self.options.explain
+        reasons = explain(paths) if explain is not None else repeat("")
+        for path, reason in zip(paths, reasons, strict=False):
+            content = self._write_path(nlri, nlri_content, path, is_best, reason)
             destination += b"\x12" + write_varint(len(content)) + content
             is_best = False
         size = write_varint(len(destination))
         head = (1 + len(size) + len(destination)).to_bytes(5, "big")  # not compressed, length
         return head + b"\x0a" + size + destination
 
-    def _write_path(self, nlri: bytes, nlri_content: bytes, path: Path, is_best: bool) -> bytes:
-        details = self._details.get((path, is_best))
+    def _write_path(
+        self, nlri: bytes, nlri_content: bytes, path: Path, is_best: bool, reason: str
+    ) -> bytes:
+        key = path, is_best, reason
+        details = self._details.get(key)
         if details is None:
             if len(self._details) >= MAX_KEPT:
                 self._details.clear()
-            details = self._details[path, is_best] = self._write_details(path, is_best)
+            details = self._details[key] = self._write_details(path, is_best, reason)
         if self._has_binary:
-            return self._write_binary_path(nlri, nlri_content, path, details)
+            rest = _write_end(path.source, reason)
+            return self._write_binary_path(nlri, nlri_content, path, details) + rest
         kept = self._attributes.get(path.attributes) or self._attributes_of(path.attributes)
         attributes = kept.before if kept.mp_reach is None else kept.with_nlri(nlri_content)
         return b"\x0a" + write_varint(len(nlri_content)) + nlri_content + attributes + details
@@ -120,7 +129,7 @@ class DestinationWriter:
     def _write_binary_path(
         self, nlri: bytes, nlri_content: bytes, path: Path, details: bytes
     ) -> bytes:
-        """The form with wire octets, whose fields stand between those of ``details``."""
+        """The form with wire octets, up to the fields of ``_write_end``."""
         options = self.options
         readable = b""
         if not options.only_binary:
@@ -129,7 +138,7 @@ class DestinationWriter:
         binary = field_octets(20, nlri) if options.nlri_binary or options.only_binary else b""
         if options.attribute_binary or options.only_binary:
             binary += write_binary_attributes(path.attributes, self.family, nlri)
-        return readable + details + binary + _write_origin(path.source)
+        return readable + details + binary
 
     def _attributes_of(self, attributes: PathAttributes) -> AttributeOctets:
         kept = self._attributes.get(attributes)
@@ -139,7 +148,7 @@ class DestinationWriter:
             kept = self._attributes[attributes] = write_attributes(attributes, self.family)
         return kept
 
-    def _write_details(self, path: Path, is_best: bool) -> bytes:
+    def _write_details(self, path: Path, is_best: bool, reason: str) -> bytes:
         """The fields of ``api.Path`` behind the attributes: age, best, family, source..."""
         seconds, microseconds = divmod(round(path.received_s * 1_000_000), 1_000_000)
         age = field_int64(1, seconds) + field_int64(2, microseconds * 1000)
@@ -156,16 +165,17 @@ class DestinationWriter:
                 field_number(12, is_filtered),
                 field_number(14, source.kind is SourceKind.NETLINK),
                 field_text(15, format_octets(source.address)) if source.address else b"",
-                b"" if self._has_binary else _write_origin(source),
+                b"" if self._has_binary else _write_end(source, reason),
             )
         )
 
 
-def _write_origin(source: Source) -> bytes:
-    """``Path.netlink``, for interfaces' networks only."""
+def _write_end(source: Source, reason: str) -> bytes:
+    """``Path.netlink``, for interfaces' networks only, and ``Path.decision``."""
+    decision = field_text(201, reason)
     if source.kind is not SourceKind.NETLINK:
-        return b""
-    return field_octets(200, field_number(1, 1) + field_text(2, source.name))
+        return decision
+    return field_octets(200, field_number(1, 1) + field_text(2, source.name)) + decision
 
 
 @dataclass(frozen=True, slots=True)

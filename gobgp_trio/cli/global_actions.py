@@ -24,6 +24,7 @@ from gobgp_trio.cli.route_message import family_message, path_message
 from gobgp_trio.cli.route_words import USAGE, Route, RouteError, parse_route
 from gobgp_trio.cli.settings import Settings
 
+EXPLAIN = "explain"
 GLOBAL_TABLE = TableType(TableType.GLOBAL)
 
 
@@ -48,11 +49,14 @@ def format_global(found: Global) -> str:
 
 
 def show_global_rib(settings: Settings, words: tuple[str, ...]) -> None:
-    """``global rib [PREFIX | HOST ...]``"""
+    """``global rib [PREFIX | HOST ... [explain]]``"""
+    kind = TableKind.GLOBAL
+    if len(words) > 1 and words[-1] == EXPLAIN:
+        words, kind = words[:-1], TableKind.EXPLAINED
     lookup = parse_lookup(words)
     family = choose_family(settings, lookup.prefix if lookup is not None else "")
-    views = read_paths(settings, TableKind.GLOBAL, family, lookup)
-    print_paths(settings, TableKind.GLOBAL, views)
+    views = read_paths(settings, kind, family, lookup)
+    print_paths(settings, kind, views)
 
 
 def show_global_summary(settings: Settings) -> None:

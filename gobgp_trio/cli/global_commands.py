@@ -33,6 +33,7 @@ def rib_group(context: click.Context) -> None:
     gobgp global rib PREFIX              the paths of this prefix
     gobgp global rib HOST                the paths of the prefix that covers this address best
     gobgp global rib PREFIX longer-prefixes | shorter-prefixes
+    gobgp global rib PREFIX ... explain  and which step of the decision put each path in its place
     """
     if context.invoked_subcommand is None:
         _show_rib(context, ())
@@ -42,7 +43,7 @@ def rib_group(context: click.Context) -> None:
 @click.argument("words", nargs=-1)
 @click.pass_context
 def rib_prefix(context: click.Context, words: tuple[str, ...]) -> None:
-    """Show paths of PREFIX or HOST [longer-prefixes|shorter-prefixes]."""
+    """Show paths of PREFIX or HOST [longer-prefixes|shorter-prefixes] [explain]."""
     _show_rib(context, words)
 
 

@@ -26,6 +26,7 @@ from gobgp_trio.types.family import Family
 LIST_PATH = "/api.GoBgpService/ListPath"
 TABLE_TYPES = {
     TableKind.GLOBAL: TableType.GLOBAL,
+    TableKind.EXPLAINED: TableType.GLOBAL,
     TableKind.ADJ_IN: TableType.ADJ_IN,
     TableKind.ADJ_OUT: TableType.ADJ_OUT,
 }
@@ -80,7 +81,7 @@ def read_paths(
         family=family_message(family),
         prefixes=[lookup] if lookup is not None else [],
         sort_type=ListPathRequestSortType(ListPathRequestSortType.SORT_TYPE_PREFIX),
-        enable_filtered=kind is not TableKind.GLOBAL,
+        enable_filtered=kind in (TableKind.ADJ_IN, TableKind.ADJ_OUT),
     )
 
     async def collect(api: GoBgpServiceStub) -> list[PathView]:

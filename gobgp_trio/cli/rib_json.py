@@ -51,6 +51,8 @@ def path_json(view: PathView) -> Json:
         fields["peer-address"] = path.neighbor_ip
     if path.is_over_send_max:
         fields["send-max-filtered"] = True
+    if path.decision:
+        fields["decision"] = path.decision
     if path.interface:
         fields["netlink"] = {"is_netlink": True, "if_name": path.interface}
     return fields | {"RemoteID": 0, "LocalID": 0}

@@ -18,6 +18,7 @@ class TableKind(Enum):
     GLOBAL = "global"
     ADJ_IN = "adj-in"
     ADJ_OUT = "adj-out"
+    EXPLAINED = "explained"  # the global table with what decided
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +57,12 @@ _NEXT_HOP = Column("Next Hop", 20, lambda view, _: view.attributes.columns.next_
 _AS_PATH = Column("AS_PATH", 20, lambda view, _: view.attributes.columns.as_path)
 _AGE = Column("Age", 10, lambda view, now_s: format_duration(now_s - view.details.received_s))
 _ATTRIBUTES = Column("Attrs", 0, lambda view, _: view.attributes.columns.attributes)
+_DECISION = Column("Decided by", 20, lambda view, _: view.details.decision)
 _FILTERED = Column("Filtered", 0, _filter_word)
 
 COLUMNS = {
     TableKind.GLOBAL: (_MARK, _NETWORK, _SOURCE, _AS_PATH, _AGE, _ATTRIBUTES),
+    TableKind.EXPLAINED: (_MARK, _NETWORK, _SOURCE, _AS_PATH, _AGE, _DECISION, _ATTRIBUTES),
     TableKind.ADJ_IN: (_STALE, _ID_RECEIVED, _NETWORK, _NEXT_HOP, _AS_PATH, _AGE, _ATTRIBUTES),
     TableKind.ADJ_OUT: (_STALE, _ID_SENT, _NETWORK, _NEXT_HOP, _AS_PATH, _ATTRIBUTES, _FILTERED),
 }

@@ -14,6 +14,7 @@ from gobgp_trio.config.schema import (
     Global,
     NetlinkExport,
     NetlinkImport,
+    SelectionOptions,
 )
 
 # rtnetlink.h and the daemons' own defaults.
@@ -71,6 +72,11 @@ def _build_global(root: Section, checked: Checked) -> Global | None:
         port=root.get(keys.PORT),
         listen_addresses=listen_addresses,
         listen_interface=root.get(keys.BIND_TO_DEVICE) or "",
+        selection=SelectionOptions(
+            always_compare_med=root.get(keys.ALWAYS_COMPARE_MED),
+            ignore_as_path_length=root.get(keys.IGNORE_AS_PATH_LENGTH),
+            external_compare_router_id=root.get(keys.EXTERNAL_COMPARE_ROUTER_ID),
+        ),
     )
 
 

@@ -1,13 +1,13 @@
 """What a reload changes: two configurations compared, as data for those who carry it out.
 
 Identity is the neighbor's address and the rule's name.  The ``[global.config]`` settings are
-those of the running process: a change of them is named, not applied, and everything else is
-compared as it will run beside the old ones.
+those of the running process: a change of them is named, not applied, and everything else, the rest
+of ``[global]`` too, is compared as it will run beside the old ones.
 """
 
 from dataclasses import dataclass, fields, replace
 
-from gobgp_trio.config.schema import Config, Neighbor, NetlinkExport
+from gobgp_trio.config.schema import Config, Neighbor, NetlinkExport, SelectionOptions
 
 # Fields of a neighbor that take effect without a new session: labels and limits at once, timers
 # when they are next used (the hold time is negotiated when a session opens).
@@ -84,6 +84,7 @@ class ConfigChanges:
         config: what runs once the changes are applied: the new configuration beside the old
             global settings.
         neighbors_added, neighbors_removed, neighbors_changed: in file order (removed: old file).
+        selection_changed: any of ``[global.route-selection-options]`` differs.
         dynamic_changed: any setting of ``[[dynamic-neighbors]]`` or of their groups differs.
         import_changed: any setting of ``[netlink.import]`` differs.
         export: None when ``[netlink.export]`` is the same.
@@ -98,6 +99,7 @@ class ConfigChanges:
     export: ExportChange | None
     restart_needed: tuple[str, ...]
     dynamic_changed: bool = False
+    selection_changed: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -110,6 +112,7 @@ class ConfigChanges:
             or self.export
             or self.restart_needed
             or self.dynamic_changed
+            or self.selection_changed
         )
 
 
@@ -131,6 +134,7 @@ def diff(old: Config, new: Config) -> ConfigChanges:
         export=_diff_export(old.netlink_export, new.netlink_export),
         restart_needed=_diff_global(old, new),
         dynamic_changed=old.dynamic_neighbors != config.dynamic_neighbors,
+        selection_changed=_selection_of(old) != _selection_of(config),
     )
 
 
@@ -146,6 +150,9 @@ def _beside_running_global(old: Config, new: Config) -> Config:
     A local AS that is the new global one was most likely not written but taken from there, so it
     stays what it was.
     """
+    if old.global_ is not None and new.global_ is not None:  # its one part that changes in place
+        running = replace(old.global_, selection=new.global_.selection)
+        old = replace(old, global_=running)
     if old.global_ == new.global_:
         return new
     if old.global_ is None:  # no BGP runs, so no neighbor can
@@ -167,6 +174,10 @@ def _beside_running_global(old: Config, new: Config) -> Config:
 
 def _with_running_as(neighbor: Neighbor, running_as: int, new_as: int) -> Neighbor:
     return replace(neighbor, local_as=running_as) if neighbor.local_as == new_as else neighbor
+
+
+def _selection_of(config: Config) -> SelectionOptions:
+    return config.global_.selection if config.global_ is not None else SelectionOptions()
 
 
 def _diff_global(old: Config, new: Config) -> tuple[str, ...]:

@@ -93,6 +93,13 @@ LISTEN_ADDRESSES = _list(
 )
 BIND_TO_DEVICE = _optional("global.config.bind-to-device", values.read_interface)
 
+_SELECTION = "global.route-selection-options.config"
+ALWAYS_COMPARE_MED = _key(f"{_SELECTION}.always-compare-med", values.read_flag, False)
+IGNORE_AS_PATH_LENGTH = _key(f"{_SELECTION}.ignore-as-path-length", values.read_flag, False)
+EXTERNAL_COMPARE_ROUTER_ID = _key(
+    f"{_SELECTION}.external-compare-router-id", values.read_flag, False
+)
+
 # Of a neighbor alone.
 NEIGHBOR_ADDRESS = _optional("neighbors[].config.neighbor-address", values.read_neighbor_address)
 NEIGHBOR_INTERFACE = _optional("neighbors[].config.neighbor-interface", values.read_interface)

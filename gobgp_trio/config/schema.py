@@ -16,8 +16,23 @@ DEFAULT_DAMPENING_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
+class SelectionOptions:
+    """``[global.route-selection-options.config]``: which steps of the decision process run.
+
+    Attributes:
+        always_compare_med: MULTI_EXIT_DISC counts between paths through different ASes, too.
+        ignore_as_path_length: the length of AS_PATH does not count.
+        external_compare_router_id: the age of an external path does not count.
+    """
+
+    always_compare_med: bool = False
+    ignore_as_path_length: bool = False
+    external_compare_router_id: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Global:
-    """``[global.config]``.
+    """``[global.config]`` and what else stands under ``[global]``.
 
     Attributes:
         as_: own AS number, 1 to 2^32-1.
@@ -25,6 +40,7 @@ class Global:
         port: TCP port to listen on; -1 listens nowhere.
         listen_addresses: addresses to listen on, as text.
         listen_interface: take connections from this interface only, or "".
+        selection: how the best path is chosen.
     """
 
     as_: int
@@ -32,6 +48,7 @@ class Global:
     port: int = 179
     listen_addresses: tuple[str, ...] = ("0.0.0.0", "::")
     listen_interface: str = ""
+    selection: SelectionOptions = SelectionOptions()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,8 @@ NO_STATE = "state tables are what the daemon reports, they cannot be set"
 
 _GLOBAL = """
     config.graceful-restart-inherit-to-neighbors
-    route-selection-options.config.{always-compare-med ignore-as-path-length}
-    route-selection-options.config.{external-compare-router-id advertise-inactive-routes}
-    route-selection-options.config.{enable-aigp ignore-next-hop-igp-metric}
-    route-selection-options.config.disable-best-path-selection
+    route-selection-options.config.{advertise-inactive-routes enable-aigp}
+    route-selection-options.config.{ignore-next-hop-igp-metric disable-best-path-selection}
     default-route-distance.config.{external-route-distance internal-route-distance}
     confederation.config.{enabled identifier member-as-list}
     use-multiple-paths.config.enabled

@@ -20,6 +20,7 @@ from gobgp_trio.config.toml import load_config
 from gobgp_trio.daemon.groups import first_leaf
 from gobgp_trio.daemon.lag import LagMeter
 from gobgp_trio.daemon.listener import ListenRefused, open_listeners, run_listener
+from gobgp_trio.daemon.listening import Listening
 from gobgp_trio.daemon.netlink import open_kernel
 from gobgp_trio.daemon.netlink_service import NetlinkService
 from gobgp_trio.daemon.netlink_writer import OutcomeUnknown
@@ -27,6 +28,7 @@ from gobgp_trio.daemon.peers import PeerManager
 from gobgp_trio.daemon.protocol_guard import ProtocolInUse
 from gobgp_trio.daemon.session_place import SessionPlace, find_place
 from gobgp_trio.daemon.speaker import Speaker
+from gobgp_trio.rib.decision import Decision
 from gobgp_trio.rib.rib import Rib
 from gobgp_trio.rtnl.nlmsg import KernelRefused
 from gobgp_trio.types.family import Family
@@ -65,10 +67,12 @@ class Daemon:
         self.config = config
         self.config_file = config_file
         self._start_api = start_api
-        self.rib = Rib([Family.IPV4_UNICAST, Family.IPV6_UNICAST])
+        selection = config.global_.selection if config.global_ is not None else None
+        self.rib = Rib([Family.IPV4_UNICAST, Family.IPV6_UNICAST], Decision(selection))
         self.netlink = NetlinkService(self.rib)
         router_id = config.global_.router_id if config.global_ is not None else bytes(4)
         self.speaker = Speaker(self.rib, router_id, self._find_place)
+        self.speaker.global_as = config.global_.as_ if config.global_ is not None else 0
         self.peers = PeerManager(router_id, self.speaker)
         self.lag = LagMeter()
         self._reload_lock = trio.Lock()
@@ -114,12 +118,16 @@ class Daemon:
             return
         try:
             listeners = open_listeners(
-                self.config.global_.listen_addresses, self.config.global_.port
+                self.config.global_.listen_addresses,
+                self.config.global_.port,
+                self.config.global_.listen_interface,
             )
         except ListenRefused as refused:
             raise StartRefused(str(refused), EXIT_LISTEN) from None
+        self.peers.listening = Listening([listener.socket for listener in listeners])
         for neighbor in self.config.neighbors:
             self.peers.add(neighbor)
+        self.peers.dynamic = self.config.dynamic_neighbors
         await nursery.start(self.peers.run)
         for listener in listeners:
             nursery.start_soon(run_listener, listener, self.peers.accept)
@@ -161,13 +169,17 @@ class Daemon:
         except ProtocolInUse as refused:
             log.error("config not changed", problem=str(refused))
             return False
-        await self.peers.reload(changes.config.neighbors)
+        if changes.selection_changed and changes.config.global_ is not None:
+            await self.speaker.change_selection(changes.config.global_.selection)
+        await self.peers.reload(changes.config.neighbors, changes.config.dynamic_neighbors)
         self.config = changes.config
         log.info(
             "config changed",
             neighbors_added=len(changes.neighbors_added),
             neighbors_removed=len(changes.neighbors_removed),
             neighbors_changed=len(changes.neighbors_changed),
+            route_selection=changes.selection_changed,
+            dynamic_neighbors=changes.dynamic_changed,
             netlink_import=changes.import_changed,
             netlink_export=changes.export is not None,
         )

@@ -16,19 +16,11 @@ has no LOCAL_PREF counts as 100.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from gobgp_trio.config.schema import SelectionOptions
 from gobgp_trio.types.path import Path, SourceKind
 
 DEFAULT_LOCAL_PREF = 100
 _NAME_OCTETS = 64  # longer than an interface name or an IPv6 address with its scope
-
-
-@dataclass(frozen=True, slots=True)
-class SelectionOptions:
-    """``route-selection-options``: which steps run."""
-
-    always_compare_med: bool = False
-    ignore_as_path_length: bool = False
-    external_compare_router_id: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +87,7 @@ def _newest(path: Path) -> float:
     return -path.received_s
 
 
-# The numbers of the steps are their places here.
+# The numbers of the steps are their places here, from 1; they stay when options leave steps out.
 STEPS = (
     Step("LOCAL_PREF", _local_pref),
     Step("local origin", _local_origin),
@@ -110,6 +102,12 @@ STEPS = (
     Step("source name", _source_name),
     Step("newest", _newest),
 )
+
+
+def format_step(step: Step) -> str:
+    """``"5 MED"``: number and name."""
+    number = next(at for at, row in enumerate(STEPS, 1) if row.name == step.name)
+    return f"{number} {step.name}"
 
 
 def choose_steps(options: SelectionOptions) -> tuple[Step, ...]:
@@ -140,6 +138,29 @@ class Decision:
         self._med = self.steps[med_at]
         self._after_med = self.steps[med_at + 1 :]
 
+    def explain_all(self, ranked: Sequence[Path]) -> tuple[str, ...]:
+        """Why each of a prefix's paths, best first, stands where it does: ``"5 MED"``.
+
+        For the best one that is the step that sets it apart from the second, for any other the
+        step in which the best one beats it (for MED: the best one, or one of its own neighbor AS).
+        A path that is alone has ``""``.
+        """
+        if len(ranked) < 2:
+            return ("",) * len(ranked)
+        keys = self._order_keys(ranked)
+        rivals = (keys[1], *(keys[0] for _ in keys[1:]))
+        return tuple(
+            next(
+                (
+                    format_step(step)
+                    for step, mine, other in zip(self.steps, key, rival, strict=True)
+                    if mine != other
+                ),
+                "",
+            )
+            for key, rival in zip(keys, rivals, strict=True)
+        )
+
     def explain(self, first: Path, second: Path) -> str:
         """The name of the step that separates two paths when they are alone, or ``""``."""
         step = self._separating_step(first, second)
@@ -167,19 +188,25 @@ class Decision:
         return None
 
     def _rank_many(self, paths: Sequence[Path]) -> tuple[Path, ...]:
-        """Sort by all steps, MED by its place among its neighbor AS's in place of its value."""
+        """Sort by all steps."""
+        keys = self._order_keys(paths)
+        return tuple(paths[at] for at in sorted(range(len(paths)), key=keys.__getitem__))
+
+    def _order_keys(self, paths: Sequence[Path]) -> list[tuple[float, ...]]:
+        """Each path's number in every step; for MED its place among those of its neighbor AS."""
         heads = [tuple(step.number(path) for step in self._up_to_med) for path in paths]
         groups: dict[tuple[object, int], set[float]] = {}
-        keys = []
+        places_of = []
         for path, head in zip(paths, heads, strict=True):
             neighbor_as = path.attributes.neighbor_as if self._med.within_neighbor_as else 0
-            keys.append((head, neighbor_as))
+            places_of.append((head, neighbor_as))
             groups.setdefault((head, neighbor_as), set()).add(self._med.number(path))
-        places = {key: sorted(meds) for key, meds in groups.items()}
-
-        def order(at: int) -> tuple[float, ...]:
-            path = paths[at]
-            place = places[keys[at]].index(self._med.number(path))
-            return (*heads[at], place, *(step.number(path) for step in self._after_med))
-
-        return tuple(paths[at] for at in sorted(range(len(paths)), key=order))
+        places = {group: sorted(meds) for group, meds in groups.items()}
+        return [
+            (
+                *head,
+                places[group].index(self._med.number(path)),
+                *(step.number(path) for step in self._after_med),
+            )
+            for path, head, group in zip(paths, heads, places_of, strict=True)
+        ]

@@ -35,11 +35,12 @@ class Rib:
 
     Attributes:
         tables: the Loc-RIB of each family; to be read by everyone, changed through the RIB alone.
+        decision: how best paths are chosen.
     """
 
     def __init__(self, families: Iterable[Family], decision: Decision | None = None) -> None:
-        shared = decision or Decision()
-        self.tables = {family: Table(family, shared) for family in families}
+        self.decision = decision or Decision()
+        self.tables = {family: Table(family, self.decision) for family in families}
         self._adj_ins: dict[Source, dict[Family, AdjIn]] = {}
         self._consumers: list[OnChanges] = []
 
@@ -114,6 +115,30 @@ class Rib:
         changes: BestChanges = {}
         self.tables[family].withdraw(self._adj_ins[source][family], nlris, changes)
         self._publish(family, changes)
+
+    def decide_anew(self, decision: Decision) -> Iterator[None]:
+        """Decide by other rules from now on, one slice of what is there per step."""
+        self.decision = decision
+        walks = [(family, table.decide_anew(decision)) for family, table in self.tables.items()]
+        return self._publish_walks(walks)
+
+    def review(self, source: Source) -> Iterator[None]:
+        """Judge all that a source offers once more, by what is known now, one slice per step.
+
+        Ends when the source is removed meanwhile.
+        """
+        adj_ins = self._adj_ins[source]
+        walks = [(family, self.tables[family].review(adj_in)) for family, adj_in in adj_ins.items()]
+        for _ in self._publish_walks(walks):
+            yield
+            if source not in self._adj_ins:
+                return
+
+    def _publish_walks(self, walks: list[tuple[Family, Iterator[BestChanges]]]) -> Iterator[None]:
+        for family, walk in walks:
+            for changes in walk:
+                self._publish(family, changes)
+                yield
 
     def _withdraw_all(self, adj_ins: dict[Family, AdjIn]) -> Iterator[None]:
         for family, adj_in in adj_ins.items():

@@ -103,6 +103,46 @@ class Table:
             self._remove(adj_in.source, nlris, changes)
             yield changes
 
+    def decide_anew(self, decision: Decision) -> Iterator[BestChanges]:
+        """Decide by other rules: from now on for what changes, slice by slice for what is there."""
+        self._decision = decision
+        return self._decide_anew()
+
+    def _decide_anew(self) -> Iterator[BestChanges]:
+        decision = self._decision
+        for entries in self.routes.slices():
+            changes: BestChanges = {}
+            ranked_again: dict[tuple[Path, ...], tuple[Path, ...]] = {}
+            for nlri, held in entries:
+                if not isinstance(held, tuple):
+                    continue
+                ranked = ranked_again.get(held)
+                if ranked is None:
+                    ranked = ranked_again[held] = decision.rank(held)
+                if ranked != held:
+                    self.routes[nlri] = ranked
+                    if ranked[0] is not held[0]:
+                        changes[nlri] = ranked[0]
+            yield changes
+
+    def review(self, adj_in: AdjIn) -> Iterator[BestChanges]:
+        """Judge all that a source offers once more, slice by slice (a soft reset inbound).
+
+        What is accepted as before stays as it is, its age too.
+        """
+        check = adj_in.loop_check
+        for paths in (adj_in.accepted, adj_in.rejected):
+            for entries in paths.slices():
+                changes: BestChanges = {}
+                moved: dict[PathAttributes, tuple[float, list[bytes]]] = {}
+                for nlri, path in entries:
+                    reason = check.reason_to_reject(path.attributes) if check is not None else ""
+                    if reason != path.rejected:
+                        moved.setdefault(path.attributes, (path.received_s, []))[1].append(nlri)
+                for attributes, (received_s, nlris) in moved.items():
+                    self.announce(adj_in, attributes, nlris, received_s, changes)
+                yield changes
+
     def find(self, nlri: bytes) -> tuple[Path, ...]:
         """All accepted paths of a prefix, the best one first."""
         held = self.routes.get(nlri)

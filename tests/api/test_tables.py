@@ -35,6 +35,7 @@ async def test_the_global_table(api: Api, daemon: FakeDaemon) -> None:
 
     assert answer.destination.prefix == "10.1.0.0/16"
     first, second = answer.destination.paths
+    assert (first.decision, second.decision) == ("", "")  # nobody asked for this prefix
     assert (first.best, second.best) == (True, False)
     assert (first.netlink.is_netlink, first.netlink.if_name) == (True, "eth0")
     assert (first.is_from_external, first.neighbor_ip, first.source_asn) == (True, "", 0)
@@ -56,6 +57,21 @@ async def test_the_global_table(api: Api, daemon: FakeDaemon) -> None:
     (ipv6,) = await api.call("ListPath", table_type=GLOBAL, family=IPV6)
     mp_reach = ipv6.destination.paths[0].pattrs[1].mp_reach
     assert (ipv6.destination.prefix, list(mp_reach.next_hops)) == ("2001:db8::/64", ["::"])
+
+
+async def test_a_prefix_asked_for_shows_what_decided(api: Api, daemon: FakeDaemon) -> None:
+    link = daemon.add_peer()
+    assert link is not None
+    daemon.receive(link, "10.1.0.0/16", "10.2.0.0/16")
+    daemon.import_network("10.1.0.0/16", "eth0")
+
+    for prefix, decided in (
+        ("10.1.0.0/16", ["2 local origin", "2 local origin"]),
+        ("10.2.0.0/16", [""]),
+    ):
+        asked = [{"prefix": prefix}]
+        (answer,) = await api.call("ListPath", table_type=GLOBAL, family=IPV4, prefixes=asked)
+        assert [path.decision for path in answer.destination.paths] == decided
 
 
 async def test_prefixes_asked_for(api: Api, daemon: FakeDaemon) -> None:

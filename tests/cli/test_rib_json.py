@@ -9,7 +9,7 @@ from gobgp_trio.api.pb.api import (
 )
 from gobgp_trio.api.route_reader import ReadAttribute
 from gobgp_trio.cli.go_json import dump
-from gobgp_trio.cli.rib_json import attribute_json, paths_json
+from gobgp_trio.cli.rib_json import attribute_json, path_json, paths_json
 from tests.cli.paths import make_answer, make_path, make_views
 
 
@@ -44,6 +44,14 @@ def test_paths_of_a_peer_and_of_our_own() -> None:
         '{"type":5,"value":200},{"type":8,"communities":[4259905636,4294967041]}],"stale":false,'
         '"RemoteID":0,"LocalID":0}]}'
     )
+
+
+def test_what_decided_is_there_when_the_daemon_says_it() -> None:
+    (said,) = make_views(make_answer(make_path("10.1.0.0/16", decision="5 MED")))
+    (unsaid,) = make_views(make_answer(make_path("10.1.0.0/16")))
+
+    assert path_json(said)["decision"] == "5 MED"
+    assert "decision" not in path_json(unsaid)
 
 
 def test_mp_reach_names_the_prefix_of_its_own_path() -> None:

@@ -62,6 +62,20 @@ def test_an_imported_network_shows_its_interface_as_next_hop() -> None:
     )
 
 
+def test_the_explained_table_says_what_decided() -> None:
+    views = make_views(
+        make_answer(
+            make_path("10.1.0.0/16 nexthop 10.0.0.1", decision="5 MED"),
+            make_path("10.1.0.0/16 nexthop 10.0.0.2", best=False, decision="12 newest"),
+        )
+    )
+    lines = format_paths(views, TableKind.EXPLAINED, NOW_S).splitlines()
+
+    column = lines[0].index("Decided by")
+    assert [line[column:].split("  ")[0] for line in lines[1:]] == ["5 MED", "12 newest"]
+    assert lines[0].split()[-3:] == ["Decided", "by", "Attrs"]
+
+
 def test_what_was_received_shows_its_identifier_and_no_best_mark() -> None:
     views = make_views(
         make_answer(make_path("10.1.0.0/24 nexthop 10.99.0.2 aspath 65002 med 5", best=False)),

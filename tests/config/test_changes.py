@@ -7,13 +7,18 @@ import pytest
 from gobgp_trio.config.changes import ConfigChanges, ExportChange, NeighborChange, diff
 from gobgp_trio.config.schema import (
     Config,
+    DynamicNeighbors,
     ExportRule,
     Global,
     Neighbor,
     NetlinkExport,
     NetlinkImport,
+    PrefixLimit,
+    SelectionOptions,
+    SocketOptions,
 )
 from gobgp_trio.types.family import Family
+from gobgp_trio.types.sending import PrivateAs, SendCommunity
 
 GLOBAL = Global(as_=65000, router_id=b"\x01\x01\x01\x01")
 FIRST = Neighbor("10.0.0.1", 65001, 65000, (Family.IPV4_UNICAST,))
@@ -61,6 +66,22 @@ CHANGED_FIELDS: dict[str, tuple[Neighbor, bool]] = {
     "local_address": (replace(SECOND, local_address="10.0.0.9"), True),
     "remote_port": (replace(SECOND, remote_port=1179), True),
     "multihop_ttl": (replace(SECOND, multihop_ttl=2), True),
+    "allow_own_as": (replace(SECOND, allow_own_as=1), True),
+    "replace_peer_as": (replace(SECOND, replace_peer_as=True), True),
+    "allow_loop_local": (replace(SECOND, allow_loop_local=True), True),
+    "remove_private_as": (replace(SECOND, remove_private_as=PrivateAs.REMOVE), True),
+    "send_community": (replace(SECOND, send_community=SendCommunity.NONE), True),
+    "is_reflector_client": (replace(SECOND, is_reflector_client=True), True),
+    "cluster_id": (replace(SECOND, cluster_id=b"\1\1\1\1"), True),
+    "treat_as_withdraw": (replace(SECOND, treat_as_withdraw=False), True),
+    "send_software_version": (replace(SECOND, send_software_version=True), True),
+    "sockets": (replace(SECOND, sockets=SocketOptions(tos=32)), True),
+    "peer_group": (replace(SECOND, peer_group="g"), False),
+    "prefix_limits": (
+        replace(SECOND, prefix_limits=(PrefixLimit(Family.IPV4_UNICAST, 1),)),
+        False,
+    ),
+    "log_state_changes": (replace(SECOND, log_state_changes=True), False),
     "description": (replace(SECOND, description="x"), False),
     "hold_time_s": (replace(SECOND, hold_time_s=9), False),
     "keepalive_s": (replace(SECOND, keepalive_s=9), False),
@@ -81,6 +102,22 @@ def test_one_field_that_needs_a_reset_is_enough() -> None:
     changed = replace(SECOND, description="x", peer_as=1)
     (change,) = diff(CONFIG, replace(CONFIG, neighbors=(FIRST, changed))).neighbors_changed
     assert change.needs_reset
+
+
+def test_dynamic_neighbors_are_compared_as_a_whole() -> None:
+    entry = DynamicNeighbors("10.8.0.0/16", SECOND)
+    old = replace(CONFIG, dynamic_neighbors=(entry,))
+    assert diff(old, old).is_empty
+    new = replace(CONFIG, dynamic_neighbors=(replace(entry, template=FIRST),))
+    changes = diff(old, new)
+    assert changes == replace(NOTHING, config=new, dynamic_changed=True)
+    assert not changes.is_empty
+    as_waiting = replace(
+        CONFIG,
+        global_=replace(GLOBAL, as_=1),
+        dynamic_neighbors=(replace(entry, template=replace(SECOND, local_as=1)),),
+    )
+    assert diff(old, as_waiting).config.dynamic_neighbors[0].template.local_as == 65000
 
 
 def test_import_is_compared_as_a_whole() -> None:
@@ -131,6 +168,19 @@ def test_changed_global_settings_are_named_and_not_applied() -> None:
         ),
     )
     assert not changes.is_empty
+
+
+def test_selection_options_change_in_place_beside_what_needs_a_restart() -> None:
+    options = SelectionOptions(always_compare_med=True)
+    changes = diff(CONFIG, replace(CONFIG, global_=replace(GLOBAL, selection=options)))
+    assert changes.selection_changed
+    assert (changes.restart_needed, changes.is_empty) == ((), False)
+    assert changes.config.global_ == replace(GLOBAL, selection=options)
+
+    changes = diff(CONFIG, replace(CONFIG, global_=replace(GLOBAL, port=1179, selection=options)))
+    assert changes.selection_changed
+    assert changes.restart_needed == ("global.config.port",)
+    assert changes.config.global_ == replace(GLOBAL, selection=options)
 
 
 def test_neighbors_keep_the_running_as_when_a_new_global_one_waits_for_a_restart() -> None:

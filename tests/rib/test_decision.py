@@ -4,7 +4,8 @@ from itertools import pairwise, permutations
 
 import pytest
 
-from gobgp_trio.rib.decision import STEPS, Decision, SelectionOptions
+from gobgp_trio.config.schema import SelectionOptions
+from gobgp_trio.rib.decision import STEPS, Decision
 from gobgp_trio.types.attributes import PathAttributes
 from gobgp_trio.types.path import Path, Source, SourceKind
 
@@ -155,3 +156,37 @@ def test_external_compare_router_id_leaves_the_age_out() -> None:
 
     assert decision.rank((old, new)) == (new, old)
     assert Decision().rank((old, new)) == (old, new)
+
+
+def test_explain_all_names_the_step_that_put_each_path_in_its_place() -> None:
+    best = make_path(length=1, router_id=b"\0\0\0\1")
+    second = make_path(length=1, router_id=b"\0\0\0\2")
+    third = make_path(length=3, local_pref=100)
+    last = make_path(local_pref=50, length=0)
+
+    assert Decision().explain_all(()) == ()
+    assert Decision().explain_all((best,)) == ("",)
+    assert Decision().explain_all((best, second, third, last)) == (
+        "8 router ID",
+        "8 router ID",
+        "3 AS_PATH length",
+        "1 LOCAL_PREF",
+    )
+    assert Decision().explain_all((best, third)) == ("3 AS_PATH length", "3 AS_PATH length")
+
+
+def test_explain_all_says_med_of_a_path_that_one_of_its_own_neighbor_as_beats() -> None:
+    best = make_path(med=9, neighbor_as=2, router_id=b"\0\0\0\2")
+    second = make_path(med=1, neighbor_as=1, router_id=b"\0\0\0\3")
+    beaten = make_path(med=5, neighbor_as=1, router_id=b"\0\0\0\1")
+    ranked = Decision().rank((beaten, second, best))
+
+    assert ranked == (best, second, beaten)
+    assert Decision().explain_all(ranked) == ("8 router ID", "8 router ID", "5 MED")
+
+
+def test_steps_keep_their_numbers_when_options_leave_some_out() -> None:
+    decision = Decision(SelectionOptions(ignore_as_path_length=True))
+    pair = (make_path(origin=0, length=9), make_path(origin=1, length=1))
+
+    assert decision.explain_all(pair) == ("4 ORIGIN", "4 ORIGIN")

@@ -1,6 +1,6 @@
 """ListPath and GetTable: what the tables hold, as destinations with their paths."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from grpclib.const import Status
@@ -53,12 +53,14 @@ class TableMethods:
             raise RpcError("unspecified table type")
         family = read_family(request.family)
         table = self._open(request.table_type, request.name, family)
+        is_global = request.table_type == pb.TableType.GLOBAL
         options = PathOptions(
-            shows_best=request.table_type == pb.TableType.GLOBAL,
+            shows_best=is_global,
             shows_filtered=request.enable_filtered,
             nlri_binary=request.enable_nlri_binary,
             attribute_binary=request.enable_attribute_binary,
             only_binary=request.enable_only_binary,
+            explain=self._explain if is_global and request.prefixes else None,
         )
         writer = DestinationWriter(family, options)
         lookups = read_lookups(request.prefixes, family)
@@ -80,6 +82,9 @@ class TableMethods:
             num_path=table.path_count,
             num_accepted=table.accepted_count,
         )
+
+    def _explain(self, paths: Sequence[Path]) -> Sequence[str]:
+        return self._view.speaker.rib.decision.explain_all(paths)
 
     def _open(self, table_type: pb.TableType, name: str, family: Family) -> TableView:
         if table_type == pb.TableType.GLOBAL:

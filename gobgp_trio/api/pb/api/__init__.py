@@ -3133,6 +3133,11 @@ class Path(betterproto.Message):
     pattrs_binary: List[bytes] = betterproto.bytes_field(21)
     send_max_filtered: bool = betterproto.bool_field(22)
     netlink: "NetlinkPathInfo" = betterproto.message_field(200)
+    decision: str = betterproto.string_field(201)
+    """
+    Why it stands where it does among its destination's paths: number and name of the step of the
+     decision process ("5 MED"), in the global table when prefixes are asked for.
+    """
 
 
 @dataclass(eq=False, repr=False)
