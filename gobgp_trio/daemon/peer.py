@@ -397,8 +397,10 @@ class Peer:
                 case Connect():
                     self._dial_scope = trio.CancelScope()
                     self._running.start_soon(self._run_dial, self._dial_scope)
-                case AbortConnect():
+                case AbortConnect(is_unanswered):
                     self._dial_scope.cancel()
+                    if is_unanswered:
+                        self._tell("cannot connect", self._explain_silence())
                 case Established(number, negotiated):
                     self._on_established(self._connections[number], negotiated)
                 case Refresh(family):
@@ -436,7 +438,11 @@ class Peer:
             router_id=format_address(negotiated.peer_router_id),
             families=[family.config_name for family in negotiated.families],
         )
-        decoder = UpdateDecoder(negotiated.context, self._speaker.attribute_table)
+        decoder = UpdateDecoder(
+            negotiated.context,
+            self._speaker.attribute_table,
+            treats_as_withdraw=self.neighbor.treat_as_withdraw,
+        )
         connection.expect_updates(decoder, negotiated.context.max_message_octets)
         if self._closing_links:
             self._running.start_soon(self._attach_later, connection, negotiated)
@@ -470,6 +476,15 @@ class Peer:
         if link is not None:
             self._closing_links.append(link)
         return link
+
+    def _explain_silence(self) -> str:
+        """Why nobody may have answered: kernels drop what is not as configured, in silence."""
+        sockets = self.neighbor.sockets
+        if sockets.password:
+            return "no answer; the password may be another one there, or none"
+        if sockets.ttl_min is not None:
+            return f"no answer; it may send with a TTL below {sockets.ttl_min}"
+        return "no answer"
 
     def _tell(self, event: str, error: str) -> None:
         """Log a failure that may come again and again: once, until there is a session."""

@@ -12,7 +12,8 @@ Deviations from RFC 4271, on purpose:
 
 - Waits between attempts start short and double up to the configured ConnectRetryTime; after a
   fault the session rests in Idle likewise (DampPeerOscillations, section 8.1.1).  A session that
-  held for a minute starts the count again.
+  held for a minute starts the count again.  A reset by the peer's operator is no fault: the rest
+  is short and not counted.
 - DelayOpen is not offered.  UPDATEs we send do not put off our next KEEPALIVE.
 - The send hold timer of RFC 9687 is always on, except where the hold time is 0.
 - A connection that is not wanted (Idle, or a session exists) is closed without a NOTIFICATION.
@@ -78,7 +79,7 @@ from gobgp_trio.bgp.session.outputs import (
     Send,
     State,
 )
-from gobgp_trio.bgp.session.waits import Waits
+from gobgp_trio.bgp.session.waits import FIRST_IDLE_HOLD_S, Waits
 from gobgp_trio.bgp.wire import PeerFault
 
 HOLD_GRACE_S = 1.0
@@ -347,7 +348,7 @@ class Session:
             return self._begin(now_s)
         if self._stage is State.ACTIVE:
             return self._dial(now_s)
-        return [AbortConnect(), *self._dial(now_s)]
+        return [AbortConnect(is_unanswered=True), *self._dial(now_s)]
 
     def _on_dead(self, connection: Connection, now_s: float, code: int) -> list[Output]:
         if code == HOLD_TIMER_EXPIRED:
@@ -420,8 +421,11 @@ class Session:
         is_collision = (reason.code, reason.subcode) == (CEASE, CONNECTION_COLLISION)
         if not was_established and (reason.code == 0 or is_collision):
             outputs += self._after_hang_up(now_s)
+        elif (reason.code, reason.subcode) == (CEASE, ADMINISTRATIVE_RESET):
+            outputs += self._after_fault(now_s, FIRST_IDLE_HOLD_S)
         else:
-            outputs += self._after_fault(now_s, now_s - connection.established_at_s)
+            lasted_s = now_s - connection.established_at_s
+            outputs += self._after_fault(now_s, self._waits.after_fault_s(lasted_s))
         return [*outputs, Down(reason, was_established)]
 
     def _after_hang_up(self, now_s: float) -> list[Output]:
@@ -434,10 +438,10 @@ class Session:
             self._listen(self._next_dial_s(now_s))
         return []
 
-    def _after_fault(self, now_s: float, lasted_s: float) -> list[Output]:
-        """To Idle for a while that doubles with each session that did not last."""
+    def _after_fault(self, now_s: float, rest_s: float) -> list[Output]:
+        """To Idle for a while."""
         outputs = self._stop_dialling()
-        self._rest(now_s + self._waits.after_fault_s(lasted_s) * self.jitter)
+        self._rest(now_s + rest_s * self.jitter)
         return outputs
 
     def _cease(self, subcode: int, message: str, cause: DownCause) -> list[Output]:

@@ -57,7 +57,12 @@ class Connect:
 
 @dataclass(frozen=True, slots=True)
 class AbortConnect:
-    """Give up the attempt that ``Connect`` started; nothing is to be reported of it."""
+    """Give up the attempt that ``Connect`` started; nothing is to be reported of it.
+
+    ``is_unanswered``: because nobody has answered for too long.
+    """
+
+    is_unanswered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
