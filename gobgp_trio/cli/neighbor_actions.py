@@ -40,7 +40,7 @@ def show_neighbors(settings: Settings) -> None:
 
 def show_neighbor(settings: Settings, address: str) -> None:
     """``neighbor ADDRESS``"""
-    peer = _find_peer(settings, address)
+    peer = find_peer(settings, address)
     show(settings, peer, lambda found: format_peer(found, datetime.now(UTC)))
 
 
@@ -52,7 +52,7 @@ def show_neighbor_paths(
     lookup = parse_lookup(words)
     family = choose_family(settings, lookup.prefix if lookup is not None else "", address)
     views = read_paths(settings, kind, family, lookup, neighbor=address)
-    if not views and not _is_established(_find_peer(settings, address)):
+    if not views and not _is_established(find_peer(settings, address)):
         raise CommandError(f"neighbor {address}'s BGP session is not established")
     print_paths(settings, kind, views)
 
@@ -72,7 +72,7 @@ def _list_peers(settings: Settings, address: str) -> list[Peer]:
     return call(settings, collect)
 
 
-def _find_peer(settings: Settings, address: str) -> Peer:
+def find_peer(settings: Settings, address: str) -> Peer:
     """The one neighbor with this address or interface.
 
     Raises:

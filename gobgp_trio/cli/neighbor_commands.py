@@ -9,6 +9,7 @@ from gobgp_trio.cli.deferred import deferred
 from gobgp_trio.cli.groups import Group
 from gobgp_trio.cli.settings import family_option, settings_of
 
+control_neighbor = deferred("neighbor_control", "control_neighbor")
 show_neighbor = deferred("neighbor_actions", "show_neighbor")
 show_neighbor_paths = deferred("neighbor_actions", "show_neighbor_paths")
 show_neighbor_summary = deferred("neighbor_actions", "show_neighbor_summary")
@@ -23,7 +24,7 @@ ADDRESS_KEY = "gobgp_trio.cli.neighbor.address"
 @click.group("neighbor", cls=Group, invoke_without_command=True, fallback="ADDRESS")
 @click.pass_context
 def neighbor_group(context: click.Context) -> None:
-    """Show the neighbors; with an ADDRESS that neighbor or its tables."""
+    """Show the neighbors; with an ADDRESS (or interface) that one, or act on its session."""
     if context.invoked_subcommand is None:
         show_neighbors(settings_of(context))
 
@@ -34,7 +35,7 @@ def neighbor_group(context: click.Context) -> None:
 @click.argument("address", metavar="")
 @click.pass_context
 def one_neighbor(context: click.Context, address: str) -> None:
-    """Show the neighbor with this ADDRESS, or its tables."""
+    """Show the neighbor with this ADDRESS or its tables, or act on its session."""
     context.meta[ADDRESS_KEY] = address
     if context.invoked_subcommand is None:
         show_neighbor(settings_of(context), address)
@@ -74,6 +75,26 @@ def _show_summary(context: click.Context, table: str) -> None:
     show_neighbor_summary(settings_of(context), context.meta[ADDRESS_KEY], table)
 
 
+def _add_control(word: str, text: str, *, with_reason: bool) -> None:
+    """Give the neighbor a command that acts on its session."""
+
+    @one_neighbor.command(word, help=text)
+    @click.pass_context
+    def control(context: click.Context, reason: str = "") -> None:
+        control_neighbor(settings_of(context), context.meta[ADDRESS_KEY], word, reason)
+
+    if with_reason:
+        note = "what the neighbor's operator is told, up to 255 octets"
+        control.params.append(click.Option(["--reason"], default="", help=note))
+
+
+_add_control("reset", "End the session; it begins again after a rest.", with_reason=True)
+_add_control("softreset", "Exchange and judge all routes once more.", with_reason=False)
+_add_control("softresetin", "Judge all routes received once more.", with_reason=False)
+_add_control("softresetout", "Send all routes once more.", with_reason=False)
+_add_control("disable", "End the session, until it is enabled.", with_reason=True)
+_add_control("shutdown", "The older name of disable.", with_reason=True)
+_add_control("enable", "Let the session begin.", with_reason=False)
 _add_table(ADJ_IN, "Show what the neighbor sent us, before policy; with a PREFIX only that.")
 _add_table(ADJ_OUT, "Show what we send the neighbor; with a PREFIX only that.")
 for top in (neighbor_group, one_neighbor):

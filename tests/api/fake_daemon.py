@@ -40,6 +40,16 @@ class FakePeer:
     is_admin_down: bool = False
     state: State = State.ACTIVE
     negotiated: Negotiated | None = None
+    controls: list[tuple[str, str]] = field(default_factory=list)
+
+    def enable(self) -> None:
+        self.controls.append(("enable", ""))
+
+    def disable(self, message: str = "") -> None:
+        self.controls.append(("disable", message))
+
+    def reset(self, message: str = "") -> None:
+        self.controls.append(("reset", message))
 
 
 @dataclass

@@ -17,6 +17,10 @@ from gobgp_trio.api.pb.api import (
     AddPathResponse,
     DeletePathRequest,
     DeletePathResponse,
+    DisablePeerRequest,
+    DisablePeerResponse,
+    EnablePeerRequest,
+    EnablePeerResponse,
     FlushNetlinkExportRequest,
     FlushNetlinkExportResponse,
     GetBgpRequest,
@@ -40,6 +44,10 @@ from gobgp_trio.api.pb.api import (
     ListPeerRequest,
     ListPeerResponse,
     Peer,
+    ResetPeerRequest,
+    ResetPeerResponse,
+    ShutdownPeerRequest,
+    ShutdownPeerResponse,
 )
 
 
@@ -67,6 +75,24 @@ class FakeDaemon(GoBgpServiceBase):
         self.requests.append(list_peer_request)
         for peer in self.peers:
             yield ListPeerResponse(peer=peer)
+
+    async def reset_peer(self, reset_peer_request: ResetPeerRequest) -> ResetPeerResponse:
+        self._change(reset_peer_request)
+        return ResetPeerResponse()
+
+    async def enable_peer(self, enable_peer_request: EnablePeerRequest) -> EnablePeerResponse:
+        self._change(enable_peer_request)
+        return EnablePeerResponse()
+
+    async def disable_peer(self, disable_peer_request: DisablePeerRequest) -> DisablePeerResponse:
+        self._change(disable_peer_request)
+        return DisablePeerResponse()
+
+    async def shutdown_peer(
+        self, shutdown_peer_request: ShutdownPeerRequest
+    ) -> ShutdownPeerResponse:
+        self._change(shutdown_peer_request)
+        return ShutdownPeerResponse()
 
     async def list_path(
         self, list_path_request: ListPathRequest

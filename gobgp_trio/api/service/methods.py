@@ -4,6 +4,7 @@ from gobgp_trio.api.service.global_config import GlobalMethods
 from gobgp_trio.api.service.local_paths import LocalPathMethods
 from gobgp_trio.api.service.method import Method, Streaming, Unary, Waiting
 from gobgp_trio.api.service.netlink import NetlinkMethods
+from gobgp_trio.api.service.peer_control import PeerControlMethods
 from gobgp_trio.api.service.peers import PeerMethods
 from gobgp_trio.api.service.tables import TableMethods
 from gobgp_trio.api.service.view import DaemonView
@@ -11,6 +12,7 @@ from gobgp_trio.api.service.view import DaemonView
 
 def make_methods(view: DaemonView) -> dict[str, Method]:
     """The methods of a daemon, by the name of the RPC."""
+    control = PeerControlMethods(view)
     global_ = GlobalMethods(view)
     local_paths = LocalPathMethods(view)
     netlink = NetlinkMethods(view)
@@ -18,6 +20,10 @@ def make_methods(view: DaemonView) -> dict[str, Method]:
     return {
         "GetBgp": Unary(global_.get_bgp),
         "ListPeer": Streaming(PeerMethods(view).list_peer),
+        "ResetPeer": Waiting(control.reset_peer),
+        "ShutdownPeer": Unary(control.shutdown_peer),
+        "EnablePeer": Unary(control.enable_peer),
+        "DisablePeer": Unary(control.disable_peer),
         "AddPath": Unary(local_paths.add_path),
         "DeletePath": Waiting(local_paths.delete_path),
         "ListPath": Streaming(tables.list_path),

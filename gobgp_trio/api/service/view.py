@@ -39,6 +39,15 @@ class PeerView(Protocol):
     def negotiated(self) -> Negotiated | None:
         """The terms of the established session, None while there is none."""
 
+    def enable(self) -> None:
+        """Administratively up."""
+
+    def disable(self, message: str = "") -> None:
+        """Administratively down; the peer's operator gets the message."""
+
+    def reset(self, message: str = "") -> None:
+        """End the session and begin again after a rest."""
+
 
 class PeersView(Protocol):
     """All neighbors."""
