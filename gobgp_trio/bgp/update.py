@@ -85,10 +85,22 @@ class Update:
 class UpdateDecoder:
     """Reads the UPDATEs of one session."""
 
-    __slots__ = ("_canonical", "_context", "_has_ipv4", "_known", "_mp_families", "_plain_heads")
+    __slots__ = (
+        "_canonical",
+        "_context",
+        "_has_ipv4",
+        "_known",
+        "_mp_families",
+        "_plain_heads",
+        "_treats_as_withdraw",
+    )
 
-    def __init__(self, context: CodecContext, table: AttributeTable) -> None:
+    def __init__(
+        self, context: CodecContext, table: AttributeTable, *, treats_as_withdraw: bool = True
+    ) -> None:
+        """Without ``treats_as_withdraw`` an error that would withdraw routes ends the session."""
         self._context = context
+        self._treats_as_withdraw = treats_as_withdraw
         self._known = table.kind(four_octet_as=context.four_octet_as, is_ebgp=context.is_ebgp)
         self._canonical = table.kind(four_octet_as=True, is_ebgp=context.is_ebgp)
         self._plain_heads = PLAIN_HEADS_EXTERNAL if context.is_ebgp else PLAIN_HEADS_INTERNAL
@@ -218,7 +230,8 @@ class UpdateDecoder:
         faults += value_faults
         if has_nlri or reach is not None:
             faults += find_missing(values, needs_next_hop=has_nlri)
-        _raise_reset(faults, has_routes=has_nlri or reach is not None)
+        may_withdraw = self._treats_as_withdraw and (has_nlri or reach is not None)
+        _raise_reset(faults, may_withdraw=may_withdraw)
         update.faults += faults
         is_withdrawn = any(fault.action is Action.WITHDRAW for fault in update.faults)
         if has_nlri and self._has_ipv4:
@@ -273,13 +286,14 @@ class UpdateDecoder:
         return attributes
 
 
-def _raise_reset(faults: list[AttrFault], *, has_routes: bool) -> None:
+def _raise_reset(faults: list[AttrFault], *, may_withdraw: bool) -> None:
     """End the session when a fault cannot be confined.
 
-    Without routes there is nothing to treat as withdrawn: the error may be that they could not be
-    found (RFC 7606 section 5.2).
+    An error that withdraws routes does, too, unless ``may_withdraw``: without routes there is
+    nothing to treat as withdrawn, and the error may be that they could not be found (RFC 7606
+    section 5.2).
     """
-    limit = Action.RESET if has_routes else Action.WITHDRAW
+    limit = Action.RESET if may_withdraw else Action.WITHDRAW
     for fault in faults:
         if fault.action >= limit:
             raise PeerFault(UPDATE_ERROR, fault.subcode, fault.octets, str(fault))

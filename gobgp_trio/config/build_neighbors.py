@@ -44,6 +44,8 @@ def build_neighbors(
     sections: dict[str, Section] = {}
     for section in root.each("neighbors[]"):
         group = _find_group(section, keys.PEER_GROUP, groups)
+        if group is None and section.has(keys.PEER_GROUP):
+            continue  # whatever it lacks may be in the group that is not there
         member = section.backed_by(group) if group is not None else section
         neighbor = _build_neighbor(
             member,

@@ -416,3 +416,21 @@ def test_next_hop_stands_behind_a_long_as_path() -> None:
 def test_end_of_rib_octets() -> None:
     assert write_end_of_rib(V4).hex() == "ff" * 16 + "0017" + "02" + "00000000"
     assert write_end_of_rib(V6).hex() == "ff" * 16 + "001d" + "02" + "00000006" + "800f03000201"
+
+
+def test_where_nothing_is_treated_as_withdrawn_such_an_error_ends_the_session() -> None:
+    bad_origin = bytes.fromhex("400101 09" + "4002 06 0201 0000fde9" + "400304 c0000201")
+    body = bytes(2) + len(bad_origin).to_bytes(2, "big") + bad_origin + bytes.fromhex("18 cb0071")
+    lenient = UpdateDecoder(make_context(), AttributeTable())
+    assert [nlris for _, nlris in lenient.read(body).unreach] == [[bytes.fromhex("18cb0071")]]
+    strict = UpdateDecoder(make_context(), AttributeTable(), treats_as_withdraw=False)
+    with pytest.raises(PeerFault) as caught:
+        strict.read(body)
+    assert (caught.value.code, caught.value.subcode) == (3, 6)
+    assert caught.value.data == bytes.fromhex("40010109")
+    # What is only left out ends no session either way: ATOMIC_AGGREGATE with a value.
+    discarded = bytes.fromhex(
+        "400101 00" + "4002 06 0201 0000fde9" + "400304 c0000201" + "40060109"
+    )
+    body = bytes(2) + len(discarded).to_bytes(2, "big") + discarded + bytes.fromhex("18 cb0071")
+    assert [nlris for _, _, nlris in strict.read(body).reach] == [[bytes.fromhex("18cb0071")]]

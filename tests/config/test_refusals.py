@@ -53,8 +53,8 @@ REFUSALS = [
         GLOBAL + "rooter-id = 1",
         4,
         "global.config.rooter-id",
-        "unknown key, did you mean router-id? (allowed here: as, local-address-list,",
-        "port, router-id)",
+        "unknown key, did you mean router-id? (allowed here: as, bind-to-device,",
+        "local-address-list, port, router-id)",
     ),
     refusal(
         GLOBAL + "port = 0",
@@ -104,8 +104,9 @@ REFUSALS = [
         GLOBAL + NEIGHBOR + "peer-as = 65001",
         6,
         "neighbors[].peer-as",
-        "unknown key, did you mean config.peer-as? (allowed here: afi-safis, config,",
-        "ebgp-multihop, error-handling, timers, transport)",
+        "unknown key, did you mean config.peer-as? (allowed here: afi-safis, as-path-options,",
+        "config, ebgp-multihop, error-handling, logging-options, route-reflector, timers,",
+        "transport, ttl-security)",
     ),
     refusal(
         GLOBAL + NEIGHBOR + "[neighbors.state]\nadmin-down = true",
@@ -156,12 +157,6 @@ REFUSALS = [
         "wanted for an external neighbor only, found peer-as equal to local-as",
     ),
     refusal(
-        GLOBAL + NEIGHBOR + "error-handling.config.treat-as-withdraw = false",
-        6,
-        "neighbors[].error-handling.config.treat-as-withdraw",
-        "wanted true (errors are always handled as RFC 7606 says), found false",
-    ),
-    refusal(
         GLOBAL + NEIGHBOR + '[[neighbors.afi-safis]]\nconfig.afi-safi-name = "l2vpn-evpn"',
         7,
         "neighbors[].afi-safis[].config.afi-safi-name",
@@ -191,7 +186,7 @@ REFUSALS = [
         GLOBAL + "[neighbors]\nx = 1", 4, "neighbors", "wanted an array of tables, found a table"
     ),
     refusal("global = 1", 1, "global", "wanted a table, found the integer 1"),
-    refusal("[[peer-groups]]", 1, "peer-groups", "known key, not implemented in this version"),
+    refusal("[[rpki-servers]]", 1, "rpki-servers", "known key, not implemented in this version"),
     refusal("[zebra]", 1, "zebra", "known key, not implemented in this version"),
     refusal(
         '[netlink.import]\ninterface-list = "eth0"',
@@ -327,7 +322,7 @@ as = 0
 [[neighbors]]
 [neighbors.config]
 neighbor-address = "10.0.0.300"
-auth-password = "secret"
+peer-type = "external"
 [[vrfs]]
 config.name = "red"
 """
@@ -336,7 +331,7 @@ config.name = "red"
         "g.toml:2: global.config.as:",
         "g.toml:4: neighbors[].config.peer-as: required key is missing",
         "g.toml:5: neighbors[].config.neighbor-address:",
-        "g.toml:6: neighbors[].config.auth-password: known key, not implemented in this version",
+        "g.toml:6: neighbors[].config.peer-type: known key, not implemented in this version",
         "g.toml:8: vrfs[].config.name: VRFs are not supported in this version",
     ]
 
