@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from ipaddress import ip_address, ip_network
 from typing import NoReturn
 
 import structlog
@@ -12,13 +13,17 @@ from gobgp_trio.bgp.error_codes import (
     OTHER_CONFIGURATION_CHANGE,
     PEER_DECONFIGURED,
 )
-from gobgp_trio.config.schema import Neighbor
+from gobgp_trio.config.changes import IN_PLACE, find_differing
+from gobgp_trio.config.schema import DynamicNeighbors, Neighbor
+from gobgp_trio.daemon.listening import Listening
 from gobgp_trio.daemon.peer import Dial, Peer, draw_jitter
 from gobgp_trio.daemon.peer_link import Speaker
 from gobgp_trio.daemon.transport import Transport, dial_tcp, name_of_address, name_of_remote
 
 FAREWELL_S = 1.5
 STRANGER_LOG_S = 10.0
+
+_WITHOUT_RESET = IN_PLACE | {"admin_down"}  # the latter ends it without beginning again
 
 log = structlog.get_logger()
 
@@ -30,6 +35,7 @@ class PeerManager:
 
     Attributes:
         strangers_count: connections from addresses that are no peer's.
+        listening: the sockets that connections come from; set before peers are added.
     """
 
     def __init__(
@@ -41,6 +47,8 @@ class PeerManager:
         jitter: Callable[[], float] = draw_jitter,
     ) -> None:
         self.strangers_count = 0
+        self.listening = Listening(())
+        self._dynamic: tuple[DynamicNeighbors, ...] = ()
         self._router_id = router_id
         self._speaker = speaker
         self._dial = dial
@@ -56,11 +64,27 @@ class PeerManager:
         return self._peers
 
     def find(self, address: str) -> Peer | None:
-        """The peer with this address, however it is written; None when there is none."""
+        """The peer with this address, however it is written, or at the end of this interface.
+
+        None when there is none.
+        """
         try:
             return self._peers.get(name_of_address(address))
         except ValueError:
-            return None
+            return self._peers.get(f"%{address}")
+
+    @property
+    def dynamic(self) -> tuple[DynamicNeighbors, ...]:
+        """Networks whose hosts may be peers without an entry, the longest prefix first."""
+        return self._dynamic
+
+    @dynamic.setter
+    def dynamic(self, entries: tuple[DynamicNeighbors, ...]) -> None:
+        for entry in self._dynamic:
+            self.listening.dismiss(entry.prefix)
+        for entry in entries:
+            self.listening.admit(entry.prefix, entry.template, entry.prefix)
+        self._dynamic = entries
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> NoReturn:
         """Run all peers until cancelled."""
@@ -81,11 +105,22 @@ class PeerManager:
         name = name_of_address(neighbor.address)
         if name in self._peers:
             raise ValueError(f"neighbor {name} exists already")
-        peer = Peer(neighbor, self._router_id, self._speaker, self._dial, jitter=self._jitter)
+        peer = self._make(neighbor, is_dynamic=False)
         self._peers[name] = peer
+        self.listening.admit(name, neighbor)
         if self._nursery is not None:
             self._start(self._nursery, peer)
         return peer
+
+    def _make(self, neighbor: Neighbor, *, is_dynamic: bool) -> Peer:
+        return Peer(
+            neighbor,
+            self._router_id,
+            self._speaker,
+            self._dial,
+            jitter=self._jitter,
+            is_dynamic=is_dynamic,
+        )
 
     async def remove(self, address: str, subcode: int = PEER_DECONFIGURED) -> None:
         """Say good-bye, withdraw what the peer brought, forget it.
@@ -93,7 +128,9 @@ class PeerManager:
         Raises:
             KeyError: there is no such peer.
         """
-        peer = self._peers.pop(name_of_address(address))
+        name = name_of_address(address)
+        peer = self._peers.pop(name)
+        self.listening.dismiss(name)
         await self._stop(peer, subcode)
 
     async def change(self, neighbor: Neighbor) -> None:
@@ -108,10 +145,8 @@ class PeerManager:
         name = name_of_address(neighbor.address)
         peer = self._peers[name]
         old = peer.neighbor
-        if replace(old, description="", admin_down=False) == replace(
-            neighbor, description="", admin_down=False
-        ):
-            peer.neighbor = neighbor
+        if find_differing(old, neighbor) <= _WITHOUT_RESET and not peer.is_dynamic:
+            peer.reconfigure(neighbor)
             if old.admin_down and not neighbor.admin_down:
                 peer.enable()
             elif neighbor.admin_down and not old.admin_down:
@@ -120,26 +155,63 @@ class PeerManager:
         await self.remove(name, OTHER_CONFIGURATION_CHANGE)
         self.add(neighbor)
 
-    async def reload(self, neighbors: Iterable[Neighbor]) -> None:
+    async def reload(
+        self, neighbors: Iterable[Neighbor], dynamic: tuple[DynamicNeighbors, ...] = ()
+    ) -> None:
         """Make the peers those of a new configuration; unchanged ones notice nothing."""
+        self.dynamic = dynamic
         wanted = {name_of_address(neighbor.address): neighbor for neighbor in neighbors}
         async with trio.open_nursery() as nursery:
-            for name in list(self._peers):
-                if name not in wanted:
+            for name, known in list(self._peers.items()):
+                if name in wanted:
+                    continue
+                if known.is_dynamic:
+                    self._reload_dynamic(nursery, name, known)
+                else:
                     nursery.start_soon(self.remove, name)
             for name, neighbor in wanted.items():
                 peer = self._peers.get(name)
                 if peer is None:
                     self.add(neighbor)
-                elif peer.neighbor != neighbor:
+                elif peer.neighbor != neighbor or peer.is_dynamic:
                     nursery.start_soon(self.change, neighbor)
-        self._peers = {name: self._peers[name] for name in wanted if name in self._peers}
+        order = [*wanted, *(name for name in self._peers if name not in wanted)]
+        self._peers = {name: self._peers[name] for name in order if name in self._peers}
+
+    def _reload_dynamic(self, nursery: trio.Nursery, name: str, peer: Peer) -> None:
+        """Let a dynamic neighbour stay, change or go; it comes back by itself where it may."""
+        neighbor = self._find_dynamic(name)
+        if neighbor is None:
+            nursery.start_soon(self.remove, name)
+        elif find_differing(peer.neighbor, neighbor) <= _WITHOUT_RESET:
+            peer.reconfigure(neighbor)
+        else:
+            nursery.start_soon(self.remove, name, OTHER_CONFIGURATION_CHANGE)
+
+    def _find_dynamic(self, name: str) -> Neighbor | None:
+        """What a dynamic neighbour with this address is like; None when there may be none."""
+        bare = name.partition("%")[0]
+        if not bare:
+            return None
+        for entry in self.dynamic:
+            if ip_address(bare) in ip_network(entry.prefix):
+                is_protected = self.listening.is_protected(entry.prefix)
+                return replace(entry.template, address=name) if is_protected else None
+        return None
 
     def accept(self, transport: Transport) -> None:
         """Route a connection to the peer that it comes from, or close it."""
-        peer = self._peers.get(name_of_remote(transport.ends))
-        if peer is not None:
+        name = name_of_remote(transport.ends)
+        if name not in self._peers and "%" in name:
+            name = f"%{name.partition('%')[2]}"  # whoever is at the other end of the interface
+        peer = self._peers.get(name)
+        if peer is not None and self.listening.is_protected(name):
             peer.accept(transport)
+            return
+        neighbor = self._find_dynamic(name) if peer is None else None
+        if neighbor is not None and self._nursery is not None:
+            self._peers[name] = peer = self._make(neighbor, is_dynamic=True)
+            self._start(self._nursery, peer, transport)
             return
         transport.close()
         self.strangers_count += 1
@@ -156,15 +228,34 @@ class PeerManager:
                     peer.disable(message, ADMINISTRATIVE_SHUTDOWN)
                     nursery.start_soon(peer.wait_disconnected)
 
-    def _start(self, nursery: trio.Nursery, peer: Peer) -> None:
+    def _start(self, nursery: trio.Nursery, peer: Peer, first: Transport | None = None) -> None:
+        """Run a peer; a dynamic one has its ``first`` connection and goes with its last."""
         scope = trio.CancelScope()
         self._scopes[peer] = scope
 
         async def run_peer() -> None:
             with scope:
-                await peer.run()
+                if first is None:
+                    await peer.run()
+                else:
+                    await self._run_dynamic(peer, first)
 
         nursery.start_soon(run_peer)
+
+    async def _run_dynamic(self, peer: Peer, first: Transport) -> None:
+        """Be a dynamic neighbour until nothing is left of it."""
+        name = peer.neighbor.address
+        log.info("dynamic neighbor connects", peer=name, peer_group=peer.neighbor.peer_group)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(peer.run)
+            await peer.wait_running()
+            peer.accept(first)
+            await peer.wait_gone()
+            nursery.cancel_scope.cancel()
+        if self._peers.get(name) is peer:
+            del self._peers[name]
+            del self._scopes[peer]
+            log.info("dynamic neighbor is gone", peer=name)
 
     async def _stop(self, peer: Peer, subcode: int) -> None:
         scope = self._scopes.pop(peer, None)

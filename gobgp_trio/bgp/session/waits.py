@@ -15,10 +15,14 @@ _MAX_DOUBLINGS_COUNT = 16
 
 
 class Waits:
-    """The two counts of one session and the waits that follow from them, before jitter."""
+    """The two counts of one session and the waits that follow from them, before jitter.
+
+    Attributes:
+        connect_retry_s: the longest wait between two attempts to connect.
+    """
 
     def __init__(self, connect_retry_s: float) -> None:
-        self._connect_retry_s = connect_retry_s
+        self.connect_retry_s = connect_retry_s
         self._failed_dials_count = 0
         self._flaps_count = 0
 
@@ -34,13 +38,13 @@ class Waits:
     @property
     def dial_limit_s(self) -> float:
         """How long one attempt to connect may take."""
-        return max(MIN_WAIT_S, min(DIAL_LIMIT_S, self._connect_retry_s))
+        return max(MIN_WAIT_S, min(DIAL_LIMIT_S, self.connect_retry_s))
 
     def after_failed_dial_s(self) -> float:
         """How long to wait now that one more attempt failed."""
         doublings = min(self._failed_dials_count, _MAX_DOUBLINGS_COUNT)
         self._failed_dials_count += 1
-        return max(MIN_WAIT_S, min(FIRST_RETRY_S * 2.0**doublings, self._connect_retry_s))
+        return max(MIN_WAIT_S, min(FIRST_RETRY_S * 2.0**doublings, self.connect_retry_s))
 
     def after_fault_s(self, lasted_s: float) -> float:
         """How long to rest after a session of ``lasted_s`` (less than 0 for none) ended."""
