@@ -60,8 +60,10 @@ class Exporter:
         settings: NetlinkExport,
         iterate_best: IterateBest,
         wall_clock_s: Callable[[], float] = time.time,
+        on_protocol_moved: Callable[[int], None] | None = None,
     ) -> None:
         self.settings = settings
+        self._on_protocol_moved = on_protocol_moved
         self.stats = ExportStats()
         resolver = Resolver(view, via_default=settings.resolve_via_default)
         self.planner = Planner(RuleSet(settings.rules), resolver)
@@ -107,6 +109,8 @@ class Exporter:
 
     def on_kernel(self, changes: ViewChanges, routes: list[RouteEvent]) -> None:
         """Links, addresses or routes of others changed, or somebody touched ours."""
+        if not self._permitted:
+            return
         if changes:
             self._view_changes.append(changes)
         tables = {key.table_id for key, _ in self.planner.targets}
@@ -183,6 +187,7 @@ class Exporter:
         except OutcomeUnknown as why:
             log.warning("netlink export: outcome of a write unknown, reading back", error=str(why))
             self._audit_wanted = True
+            self._doorbell.set()
             return []
         except KernelRefused as why:
             return [
@@ -285,22 +290,39 @@ class Exporter:
         self._plans.append(drift.plan)
 
     async def _follow_kernel(self) -> None:
-        """Bring routes to changed next hops, then look at what happened to our own."""
+        """Give up keys that others took, bring routes to changed next hops, see to our own.
+
+        In this order: a replace asks nobody, so none may be written where a foreign route is
+        known to be, or, after lost events, may be.
+        """
         await self._settle_down()
+        protocol = self.settings.route_protocol
+        events = _take(self._route_events)
+        arrivals = [event for event in events if event.new and event.route.protocol != protocol]
+        await self._on_route_events(arrivals)
         for changes in _take(self._view_changes):
             hops = await self._refresh_hops(changes)
+            if changes.everything:
+                await self._audit()
+                await self._settle_down()
+            elif changes.downed:
+                self._audit_wanted = True
             if hops:
                 for plan in self.planner.replan_hops(hops):
                     await self._submit(plan)
-            if changes.everything or changes.downed:
-                self._audit_wanted = True
-            await self._retry_refused()
             await self._settle_down()
+            await self._retry_blocked(conflicts=bool(changes.everything or changes.downed))
+            await self._settle_down()
+        await self._on_route_events([event for event in events if event not in arrivals])
+
+    async def _on_route_events(self, events: list[RouteEvent]) -> None:
         drift = Drift()
         now_s = trio.current_time()
-        for event in _take(self._route_events):
+        for event in events:
             on_route_event(self.planner, event, self.settings.route_protocol, drift, now_s)
         self.stats.repairs_count += drift.repairs_count
+        for target, nlris in drift.doubtful.items():
+            self._doubtful.setdefault(target, []).extend(nlris)
         if drift.conflicts:
             target, nlri, protocol = drift.conflicts[0]
             self._log_conflict(target, nlri, len(drift.conflicts), protocol)
@@ -316,19 +338,22 @@ class Exporter:
                 began_s = time.perf_counter()
         return hops
 
-    async def _retry_refused(self) -> None:
-        """A change may have made acceptable what the kernel refused; few of them, so try all."""
+    async def _retry_blocked(self, *, conflicts: bool) -> None:
+        """A change may have made acceptable what the kernel refused; few of them, so try all.
+
+        ``conflicts``: foreign routes may have gone without a word, too.
+        """
+        blocked = {State.REFUSED, State.CONFLICT} if conflicts else {State.REFUSED}
         for target in list(self.planner.targets.values()):
             if not target.troubles:
                 continue
-            refused = [
-                nlri for nlri, waiting in target.waiting.items() if waiting.state is State.REFUSED
-            ]
-            if refused:
-                await self._submit(self.planner.retry(target, refused))
+            again = [nlri for nlri, waiting in target.waiting.items() if waiting.state in blocked]
+            if again:
+                await self._submit(self.planner.retry(target, again))
 
     async def _flush(self) -> None:
         await self._settle_down()
+        await self._follow_up()  # a taken key may be ours, and then it has to be emptied too
         self._drop_pending()
         for plan in self.planner.flush():
             await self._submit(plan)
@@ -345,6 +370,7 @@ class Exporter:
 
     async def _change_settings(self, settings: NetlinkExport) -> None:
         await self._settle_down()
+        await self._follow_up()
         self._new_settings = None
         old, self.settings = self.settings, settings
         if settings.route_protocol != old.route_protocol:
@@ -371,6 +397,8 @@ class Exporter:
         await self._settle_down()
         self._templates.clear()
         self.settings = new
+        if self._on_protocol_moved is not None:
+            self._on_protocol_moved(new.route_protocol)
 
     # What the kernel said.
 

@@ -109,10 +109,9 @@ class NetlinkService:
                 await self._remove_old_routes(new)
             self._release_claim()
         elif self.exporter is not None:
-            self._change_protocol(new)
-            self.exporter.apply_settings(new)
+            self.exporter.apply_settings(new)  # and _change_protocol once the old routes are gone
         else:
-            self._change_protocol(new)
+            self._change_protocol(new.route_protocol)
             await self._start_export(new)
 
     def _claim_protocol(self, new: NetlinkExport) -> None:
@@ -130,18 +129,24 @@ class NetlinkService:
             self._claim.close()
             self._claim = None
 
-    def _change_protocol(self, new: NetlinkExport) -> None:
+    def _change_protocol(self, protocol: int) -> None:
         """Routes of another number are foreign ones from now on, and the other way round."""
         assert self._monitor is not None
-        if self._monitor.own_protocol != new.route_protocol:
-            self._monitor.own_protocol = new.route_protocol
+        if self._monitor.own_protocol != protocol:
+            self._monitor.own_protocol = protocol
             self._monitor.reload_soon()
 
     async def _start_export(self, settings: NetlinkExport) -> None:
         assert self._kernel is not None
         assert self._monitor is not None
         assert self._nursery is not None
-        exporter = Exporter(self._kernel, self._monitor.view, settings, self._rib.iterate_best)
+        exporter = Exporter(
+            self._kernel,
+            self._monitor.view,
+            settings,
+            self._rib.iterate_best,
+            on_protocol_moved=self._change_protocol,
+        )
         self._export_scope = await self._nursery.start(_run_in_scope, exporter)
         self._rib.subscribe(exporter.on_changes)
         self._monitor.listeners.append(exporter)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from gobgp_trio.config.schema import MAIN_TABLE
-from gobgp_trio.fib.outcome import CONFLICT_RETRY_S, FIRST_REPAIR_S
+from gobgp_trio.fib.outcome import FIRST_REPAIR_S
 from gobgp_trio.fib.plan import Planner
 from gobgp_trio.fib.resolve import Legs
 from gobgp_trio.fib.rules import GLOBAL_SOURCE, TargetKey
@@ -27,11 +27,13 @@ class Drift:
         plan: writes to carry out at once.
         repairs_count: routes of ours that were removed or altered.
         conflicts: (target, prefix, protocol) newly taken over by foreign routes.
+        doubtful: prefixes at whose keys foreign routes appeared; the kernel may have ours as well.
     """
 
     plan: Plan = field(default_factory=Plan)
     repairs_count: int = 0
     conflicts: list[tuple[Target, bytes, int]] = field(default_factory=list)
+    doubtful: dict[Target, list[bytes]] = field(default_factory=dict)
 
 
 def on_route_event(
@@ -45,8 +47,8 @@ def on_route_event(
             _on_altered(planner, target, route, drift)
         elif ours:
             _on_removed(planner, target, route, drift, now_s)
-        elif event.new and event.replaced:
-            _on_taken(planner, target, route, drift, now_s)
+        elif event.new and not event.appended:
+            _on_taken(target, route, drift, replaced=event.replaced)
         elif not event.new:
             _on_freed(planner, target, route, drift)
 
@@ -97,7 +99,7 @@ def on_dump(
     for nlri, legs in found.items():
         entry = target.installed.get(nlri)
         if entry is not None:
-            if entry.hop is not None and not same_legs(entry.legs, legs):
+            if not same_legs(entry.legs, legs):
                 _restore(planner, target, nlri, legs, drift)
             continue
         waiting = target.waiting.pop(nlri, None)
@@ -132,16 +134,16 @@ def _remove_leftover(
 def _restore(planner: Planner, target: Target, nlri: bytes, legs: Legs, drift: Drift) -> None:
     """The kernel has other legs than we gave it: remember those, and bring ours back."""
     entry = target.installed[nlri]
+    target.installed[nlri] = Installed(entry.hop, legs, entry.rules, entry.exported_at_s)
     if entry.hop is None:
         return
-    target.installed[nlri] = Installed(entry.hop, legs, entry.rules, entry.exported_at_s)
     drift.repairs_count += 1
     planner.bring(drift.plan, target, entry.hop, entry.rules, [nlri])
 
 
 def _on_altered(planner: Planner, target: Target, route: KernelRoute, drift: Drift) -> None:
     entry = target.installed.get(route.nlri)
-    if entry is not None and entry.hop is not None and not same_legs(entry.legs, route.legs):
+    if entry is not None and not same_legs(entry.legs, route.legs):
         _restore(planner, target, route.nlri, route.legs, drift)
 
 
@@ -149,9 +151,11 @@ def _on_removed(
     planner: Planner, target: Target, route: KernelRoute, drift: Drift, now_s: float
 ) -> None:
     entry = target.installed.get(route.nlri)
-    if entry is None or entry.hop is None or not same_legs(entry.legs, route.legs):
+    if entry is None or not same_legs(entry.legs, route.legs):
         return
     del target.installed[route.nlri]
+    if entry.hop is None:
+        return
     drift.repairs_count += 1
     target.waiting[route.nlri] = Waiting(
         State.LOST, entry.hop, entry.rules, "another program removed it"
@@ -160,17 +164,17 @@ def _on_removed(
     planner.retry_at(target, route.nlri, now_s + pause_s)
 
 
-def _on_taken(
-    planner: Planner, target: Target, route: KernelRoute, drift: Drift, now_s: float
-) -> None:
+def _on_taken(target: Target, route: KernelRoute, drift: Drift, *, replaced: bool) -> None:
+    """A foreign route came to our key: in our place, in that of another one, or beside ours."""
     entry = target.installed.pop(route.nlri, None)
     if entry is None or entry.hop is None:
         return
     detail = f"a route of protocol {route.protocol} took its place"
-    target.waiting[route.nlri] = Waiting(State.CONFLICT, entry.hop, entry.rules, detail)
-    drift.conflicts.append((target, route.nlri, route.protocol))
-    pause_s = target.back_off_s(route.nlri, CONFLICT_RETRY_S, now_s)
-    planner.retry_at(target, route.nlri, now_s + pause_s)
+    state = State.CONFLICT if replaced else State.LOST
+    target.waiting[route.nlri] = Waiting(state, entry.hop, entry.rules, detail)
+    drift.doubtful.setdefault(target, []).append(route.nlri)
+    if replaced:
+        drift.conflicts.append((target, route.nlri, route.protocol))
 
 
 def _on_freed(planner: Planner, target: Target, route: KernelRoute, drift: Drift) -> None:

@@ -5,13 +5,15 @@ never be resolved through routes we installed.  ``apply`` tells what changed in 
 think in (prefixes whose routes changed, links, addresses), so that a change costs what it touches.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from gobgp_trio.rtnl.address import Address
 from gobgp_trio.rtnl.link import IFF_UP, Link
 from gobgp_trio.rtnl.route import KernelRoute
 from gobgp_trio.types.family import Family
+
+UNICAST = (Family.IPV4_UNICAST, Family.IPV6_UNICAST)
 
 
 @dataclass(slots=True)
@@ -21,8 +23,9 @@ class ViewChanges:
     Attributes:
         routes: (table id, family, NLRI) whose routes appeared, went or changed.
         links: indexes of links whose state, name or existence changed.
-        downed: indexes of links that were switched off or went, even if they are back by now;
-            the kernel dropped our routes over them, IPv4 ones without a word.
+        downed: indexes of links that were switched off, went, or lost their last IPv4 address,
+            even if all is back by now; the kernel dropped our routes over them, IPv4 ones without
+            a word.
         addresses: whether any interface address changed.
         everything: the picture was replaced; nothing may be assumed.
     """
@@ -84,12 +87,16 @@ class RouteTable:
             level.pop(route.nlri, None)
         return kept != routes
 
-    def drop_link(self, index: int) -> list[bytes]:
-        """Forget the routes over a link that went down; the prefixes concerned."""
+    def drop_link(self, index: int, up: Collection[int]) -> list[bytes]:
+        """Forget the routes over a link that went down, but those with a leg over one of ``up``.
+
+        Returns:
+            The prefixes concerned.
+        """
         dropped: list[bytes] = []
         for level in self._by_bits.values():
             for nlri, routes in list(level.items()):
-                kept = [route for route in routes if not _only_over(route, index)]
+                kept = [route for route in routes if not _is_dead(route, index, up)]
                 if len(kept) == len(routes):
                     continue
                 dropped.append(nlri)
@@ -181,8 +188,14 @@ class KernelView:
     def on_address_gone(self, address: Address, changes: ViewChanges) -> None:
         """An address was removed."""
         key = (address.interface_index, address.address, address.prefix_bits)
-        if self.addresses.pop(key, None) is not None:
-            self._addresses_changed(changes)
+        if self.addresses.pop(key, None) is None:
+            return
+        self._addresses_changed(changes)
+        if address.family is Family.IPV4_UNICAST and not any(
+            held.family is address.family and held.interface_index == address.interface_index
+            for held in self.addresses.values()
+        ):
+            self._drop_link_routes(address.interface_index, changes, (address.family,))
 
     def on_route(self, route: KernelRoute, changes: ViewChanges, *, replaced: bool = False) -> None:
         """A route of somebody else is new or changed."""
@@ -244,11 +257,15 @@ class KernelView:
         self.own_addresses = {address.address for address in self.addresses.values()}
         changes.addresses = True
 
-    def _drop_link_routes(self, index: int, changes: ViewChanges) -> None:
+    def _drop_link_routes(
+        self, index: int, changes: ViewChanges, families: Collection[Family] = UNICAST
+    ) -> None:
         changes.downed.add(index)
+        up = {other for other, link in self.links.items() if link.flags & IFF_UP} - {index}
         for (table_id, family), table in self._routes.items():
-            for nlri in table.drop_link(index):
-                changes.routes.add((table_id, family, nlri))
+            if family in families:
+                for nlri in table.drop_link(index, up):
+                    changes.routes.add((table_id, family, nlri))
 
 
 def _metric(route: KernelRoute) -> int:
@@ -284,5 +301,7 @@ def _without_legs(route: KernelRoute, gone: KernelRoute) -> KernelRoute:
     return replace(route, nexthops=kept, gateway=None, oif=None)
 
 
-def _only_over(route: KernelRoute, index: int) -> bool:
-    return bool(route.legs) and all(leg.interface_index == index for leg in route.legs)
+def _is_dead(route: KernelRoute, index: int, up: Collection[int]) -> bool:
+    """Whether the kernel drops the route with a link: none of its other links is up."""
+    indexes = {leg.interface_index for leg in route.legs}
+    return index in indexes and (indexes - {index}).isdisjoint(up)

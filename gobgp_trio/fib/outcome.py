@@ -78,7 +78,7 @@ def settle_doubts(
     A route of ours is taken into account and brought up to date; any other makes a conflict.
     """
     plan = Plan()
-    for nlri in nlris:
+    for nlri in dict.fromkeys(nlris):
         waiting = target.waiting.get(nlri)
         if waiting is None:
             continue

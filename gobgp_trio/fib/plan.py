@@ -46,6 +46,7 @@ class Planner:
         self.last_failure = ""
         self._retries: list[tuple[float, int, Target, bytes]] = []
         self._retry_number = 0
+        self._retry_due_s: dict[tuple[Target, bytes], float] = {}
 
     def target(self, key: TargetKey, family: Family) -> Target:
         """The target of this key, made when it is new."""
@@ -99,20 +100,22 @@ class Planner:
         The caller may write, and the kernel's answers may come in, between two slices.
         """
         for target in list(self.targets.values()):
-            for nlris in _slices(target.installed):
-                touched: _ByHop = {}
-                for nlri in nlris:
-                    entry = target.installed.get(nlri)
-                    if entry is not None and entry.hop in hops:
-                        touched.setdefault((entry.hop, entry.rules), []).append(nlri)
-                if touched:
-                    yield self._bring_all(target, touched)
+            # What waits comes first: a route of ``installed`` that the kernel refuses between two
+            # slices waits from then on, and must not be tried before the old one is removed.
             for nlris in _slices(target.waiting):
-                touched = {}
+                touched: _ByHop = {}
                 for nlri in nlris:
                     held = target.waiting.get(nlri)
                     if held is not None and held.hop in hops and held.state is not State.CONFLICT:
                         touched.setdefault((held.hop, held.rules), []).append(nlri)
+                if touched:
+                    yield self._bring_all(target, touched)
+            for nlris in _slices(target.installed):
+                touched = {}
+                for nlri in nlris:
+                    entry = target.installed.get(nlri)
+                    if entry is not None and entry.hop in hops:
+                        touched.setdefault((entry.hop, entry.rules), []).append(nlri)
                 if touched:
                     yield self._bring_all(target, touched)
 
@@ -140,6 +143,7 @@ class Planner:
     def flush(self) -> Iterator[Plan]:
         """Remove everything, slice by slice, and hold: nothing waits any more either."""
         self._retries.clear()
+        self._retry_due_s.clear()
         for target in list(self.targets.values()):
             target.waiting.clear()
             target.unwanted.clear()
@@ -151,6 +155,7 @@ class Planner:
     def retry_at(self, target: Target, nlri: bytes, at_s: float) -> None:
         """Have ``pop_retries`` name this prefix when the time has come."""
         self._retry_number += 1
+        self._retry_due_s[target, nlri] = at_s
         heapq.heappush(self._retries, (at_s, self._retry_number, target, nlri))
 
     def next_retry_s(self) -> float:
@@ -161,8 +166,10 @@ class Planner:
         """What is due to be tried again."""
         due: dict[Target, list[bytes]] = {}
         while self._retries and self._retries[0][0] <= now_s:
-            _, _, target, nlri = heapq.heappop(self._retries)
-            due.setdefault(target, []).append(nlri)
+            at_s, _, target, nlri = heapq.heappop(self._retries)
+            if self._retry_due_s.get((target, nlri)) == at_s:  # none was set since
+                del self._retry_due_s[target, nlri]
+                due.setdefault(target, []).append(nlri)
         return due
 
     def _place(

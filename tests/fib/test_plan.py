@@ -245,12 +245,17 @@ def test_a_foreign_replacement_makes_ours_wait() -> None:
     assert plan(planner, a=None) == []  # what stands there is not ours to delete
 
 
-def test_a_foreign_route_beside_ours_changes_nothing() -> None:
+def test_a_foreign_route_beside_ours_makes_us_look() -> None:
     planner = make_planner()
     plan(planner, a=make_path())
+    target = only_target(planner)
     drift = Drift()
     on_route_event(planner, freed_event(new=True), PROTOCOL, drift, 51.0)
-    assert A in only_target(planner).installed
+    assert drift.doubtful == {target: [A]}
+    assert drift.conflicts == []
+    assert written(settle_doubts(planner, target, [A], {A: (VIA0,)}, 51.0, 1051.0)) == []
+    assert target.installed[A].legs == (VIA0,)
+    assert target.waiting == {}
     assert drift.conflicts == []
 
 
