@@ -34,6 +34,7 @@ package_present() { # by what it is for, so that other distributions pass as wel
     util-linux) command -v unshare >/dev/null && command -v nsenter >/dev/null &&
         command -v setpriv >/dev/null ;;
     bird2) command -v bird >/dev/null ;;
+    procps) command -v ps >/dev/null ;;
     frr) [ -x /usr/lib/frr/bgpd ] && command -v vtysh >/dev/null ;;
     gobgpd) [ -x /usr/bin/gobgpd ] && [ -x /usr/bin/gobgp ] ;; # not ours in somebody's PATH
     openbgpd) [ -x /usr/sbin/bgpd ] && command -v bgpctl >/dev/null ;;
