@@ -49,6 +49,7 @@ class PeerManager:
         self.strangers_count = 0
         self.listening = Listening(())
         self._dynamic: tuple[DynamicNeighbors, ...] = ()
+        self._changing: set[str] = set()
         self._router_id = router_id
         self._speaker = speaker
         self._dial = dial
@@ -69,9 +70,10 @@ class PeerManager:
         None when there is none.
         """
         try:
-            return self._peers.get(name_of_address(address))
+            name = name_of_address(address)
         except ValueError:
             return self._peers.get(f"%{address}")
+        return self._peers.get(name) or self._peers.get(f"%{name.partition('%')[2]}")
 
     @property
     def dynamic(self) -> tuple[DynamicNeighbors, ...]:
@@ -152,7 +154,11 @@ class PeerManager:
             elif neighbor.admin_down and not old.admin_down:
                 peer.disable()
             return
-        await self.remove(name, OTHER_CONFIGURATION_CHANGE)
+        self._changing.add(name)  # meanwhile nobody becomes a dynamic neighbour in its place
+        try:
+            await self.remove(name, OTHER_CONFIGURATION_CHANGE)
+        finally:
+            self._changing.discard(name)
         self.add(neighbor)
 
     async def reload(
@@ -191,7 +197,7 @@ class PeerManager:
     def _find_dynamic(self, name: str) -> Neighbor | None:
         """What a dynamic neighbour with this address is like; None when there may be none."""
         bare = name.partition("%")[0]
-        if not bare:
+        if not bare or name in self._changing:
             return None
         for entry in self.dynamic:
             if ip_address(bare) in ip_network(entry.prefix):

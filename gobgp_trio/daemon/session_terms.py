@@ -52,7 +52,12 @@ def make_audience(
 
 
 def make_loop_check(
-    neighbor: Neighbor, global_as: int, router_id: bytes, cluster_ids: Set[bytes]
+    neighbor: Neighbor,
+    negotiated: Negotiated,
+    global_as: int,
+    router_id: bytes,
+    cluster_ids: Set[bytes],
 ) -> LoopCheck:
     """What we are called in paths that went round in a circle."""
-    return LoopCheck(neighbor.local_as, router_id, cluster_ids, global_as, neighbor.allow_own_as)
+    other_as = global_as if global_as != negotiated.local_as else 0
+    return LoopCheck(negotiated.local_as, router_id, cluster_ids, other_as, neighbor.allow_own_as)

@@ -198,7 +198,9 @@ class Speaker:
         source = make_source(neighbor, negotiated, place)
         if neighbor.cluster_id is not None:
             self._cluster_ids.add(neighbor.cluster_id)
-        check = make_loop_check(neighbor, self.global_as, self._router_id, self._cluster_ids)
+        check = make_loop_check(
+            neighbor, negotiated, self.global_as, self._router_id, self._cluster_ids
+        )
         self.rib.add_source(source, check)
         audience = make_audience(neighbor, negotiated, place, self._router_id)
         link = SessionLink(self, neighbor, source, negotiated, place, audience)

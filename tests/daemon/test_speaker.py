@@ -40,7 +40,7 @@ def make_negotiated(local_as: int, peer_as: int, local: bytes, peer: bytes) -> N
 
 
 def make_neighbor(local_as: int, peer_as: int, address: str) -> Neighbor:
-    return Neighbor(address, peer_as, local_as, FAMILIES)
+    return Neighbor(address, peer_as, local_as, FAMILIES, allow_loop_local=True)
 
 
 class Router:
