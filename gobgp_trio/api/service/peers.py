@@ -45,8 +45,9 @@ class PeerMethods:
         neighbor = peer.neighbor
         link = self._view.speaker.links.get(neighbor.address)
         return pb.Peer(
-            conf=_conf_message(neighbor),
+            conf=_conf_message(peer),
             ebgp_multihop=_multihop_message(neighbor),
+            ttl_security=_ttl_security_message(neighbor),
             route_reflector=pb.RouteReflector(route_reflector_cluster_id=NO_ADDRESS),
             state=self._state_message(peer, link),
             timers=_timers_message(peer),
@@ -66,14 +67,16 @@ class PeerMethods:
             messages=pb.Messages(
                 received=_counters_message(stats.received), sent=_counters_message(stats.sent)
             ),
-            neighbor_address=neighbor.address,
+            neighbor_address=_address_of(peer),
             peer_asn=neighbor.peer_as,
             type=_type_of(neighbor),
             queues=pb.Queues(),
             session_state=pb.PeerStateSessionState(int(peer.state)),
             admin_state=pb.PeerStateAdminState(2 if peer.is_admin_down else 1),
             flops=stats.flops,
-            local_cap=capability_messages(make_open(settings).capabilities),
+            local_cap=capability_messages(
+                make_open(settings).capabilities if terms is None else terms.local_open.capabilities
+            ),
             router_id=NO_ADDRESS,
             disconnect_message=stats.down_reason.text if stats.down_reason else "",
         )
@@ -108,14 +111,24 @@ class PeerMethods:
         return pb.AfiSafi(config=pb.AfiSafiConfig(message, enabled=True), state=state)
 
 
-def _conf_message(neighbor: Neighbor) -> pb.PeerConf:
+def _address_of(peer: PeerView) -> str:
+    """The neighbor's address; that of an unnumbered one is known while there is a session."""
+    interface, terms = peer.neighbor.unnumbered_interface, peer.negotiated
+    if not interface:
+        return peer.neighbor.address
+    return f"{format_address(terms.peer_address)}%{interface}" if terms is not None else ""
+
+
+def _conf_message(peer: PeerView) -> pb.PeerConf:
+    neighbor = peer.neighbor
     return pb.PeerConf(
         description=neighbor.description,
         local_asn=neighbor.local_as,
-        neighbor_address=neighbor.address,
+        neighbor_address=_address_of(peer),
         peer_asn=neighbor.peer_as,
         type=_type_of(neighbor),
         admin_down=neighbor.admin_down,
+        neighbor_interface=neighbor.unnumbered_interface,
     )
 
 
@@ -126,6 +139,11 @@ def _type_of(neighbor: Neighbor) -> pb.PeerType:
 def _multihop_message(neighbor: Neighbor) -> pb.EbgpMultihop:
     ttl = neighbor.multihop_ttl
     return pb.EbgpMultihop(enabled=ttl is not None, multihop_ttl=ttl or 0)
+
+
+def _ttl_security_message(neighbor: Neighbor) -> pb.TtlSecurity:
+    ttl_min = neighbor.sockets.ttl_min
+    return pb.TtlSecurity(enabled=ttl_min is not None, ttl_min=ttl_min or 0)
 
 
 def _counters_message(counts: dict[int, int]) -> pb.Message:
@@ -168,8 +186,12 @@ def _transport_message(peer: PeerView) -> pb.Transport:
     return pb.Transport(
         local_address=_text(terms.local_address) or local if terms is not None else local,
         passive_mode=neighbor.passive,
-        remote_address=neighbor.address,
+        remote_address=_address_of(peer),
         remote_port=neighbor.remote_port,
+        local_port=neighbor.sockets.local_port,
+        tcp_mss=neighbor.sockets.mss_octets,
+        bind_interface=neighbor.sockets.bind_interface,
+        ip_tos=neighbor.sockets.tos,
     )
 
 
