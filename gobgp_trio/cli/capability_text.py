@@ -101,7 +101,8 @@ def _fqdn_lines(sent: list[Any], received: list[Any]) -> list[str]:
     for side, values in (("Local", sent), ("Remote", received)):
         for value in values:
             lines.append(f"      {side}:")
-            lines.append(f"         name: {value.host_name}, domain: {value.domain_name}")
+            names = _plain(value.host_name), _plain(value.domain_name)
+            lines.append("         name: {}, domain: {}".format(*names))
     return lines
 
 
@@ -110,14 +111,19 @@ def _software_version_lines(sent: list[Any], received: list[Any]) -> list[str]:
     for side, values in (("Local", sent), ("Remote", received)):
         for value in values:
             lines.append(f"      {side}:")
-            lines.append(f"         {value.software_version}")
+            lines.append(f"         {_plain(value.software_version)}")
     return lines
+
+
+def _plain(text: str) -> str:
+    """What a peer calls itself, without what a terminal would obey."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _add_path_lines(sent: list[Any], received: list[Any]) -> list[str]:
     lines = []
     for side, values in (("Local", sent), ("Remote", received)):
-        lines += [f"      {side}:"] if values else []
+        lines += [f"      {side}:"] if any(value.tuples for value in values) else []
         lines += [
             f"         {format_family(one.family)}:\t{_ADD_PATH_WORDS.get(one.mode, one.mode)}"
             for value in values
@@ -179,7 +185,7 @@ _FORWARDING_KEPT = 0x80
 def _long_lived_lines(sent: list[Any], received: list[Any]) -> list[str]:
     lines = []
     for side, values in (("Local", sent), ("Remote", received)):
-        lines += [f"        {side}:"] if values else []
+        lines += [f"        {side}:"] if any(value.tuples for value in values) else []
         lines += [
             f"            {format_family(one.family)}, restart time {one.time} sec"
             + (", forward flag set" if one.flags & _FORWARDING_KEPT else "")

@@ -65,11 +65,11 @@ V4, V6 = {"afi": "AFI_IP", "safi": "SAFI_UNICAST"}, {"afi": "AFI_IP6", "safi": "
         ),
         ("4905 03 727431 00", [{"fqdn": {"hostName": "rt1"}}]),
         ("4b04 03312e30", [{"softwareVersion": {"softwareVersion": "1.0"}}]),
+        ("4500 4700", [{"addPath": {}}, {"longLivedGracefulRestart": {}}]),
         ("8000", [{"routeRefreshCisco": {}}]),
         ("0901 03", [{"unknown": {"code": 9, "value": "Aw=="}}]),
         # Not of the shape that their codes ask for.
         ("4503 000101", [{"unknown": {"code": 69, "value": "AAEB"}}]),
-        ("4500", [{"unknown": {"code": 69}}]),
         ("4703 000101", [{"unknown": {"code": 71, "value": "AAEB"}}]),
         ("8001 00", [{"unknown": {"code": 128, "value": "AA=="}}]),
     ],

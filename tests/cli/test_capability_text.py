@@ -76,6 +76,17 @@ def test_what_other_routers_say() -> None:
     )
 
 
+def test_a_peer_cannot_write_on_the_terminal() -> None:
+    assert show("", "4906 03 1b5b48 01 0a  4b03 02 0d41") == (
+        "    fqdn:\treceived\n"
+        "      Remote:\n"
+        "         name: ?[H, domain: ?\n"
+        "    software-version:\treceived\n"
+        "      Remote:\n"
+        "         ?A\n"
+    )
+
+
 def test_every_capability_that_is_read_has_its_line() -> None:
     shown = set(CAPABILITY_NAMES.values())
     assert {row.name for row in CAPABILITY_TABLE.values()} <= shown

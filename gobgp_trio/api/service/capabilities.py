@@ -69,7 +69,7 @@ def _extended_nexthop(triples: tuple[tuple[int, int, int], ...]) -> pb.ExtendedN
 
 def _add_path(value: bytes) -> pb.Capability | None:
     """Wire: any number of AFI (2 octets), SAFI (1), mode (1); RFC 7911 section 4."""
-    if not value or len(value) % 4:
+    if len(value) % 4:
         return None
     tuples = [
         pb.AddPathCapabilityTuple(
@@ -83,7 +83,7 @@ def _add_path(value: bytes) -> pb.Capability | None:
 
 def _long_lived(value: bytes) -> pb.Capability | None:
     """Wire: any number of AFI (2 octets), SAFI (1), flags (1), time in seconds (3); RFC 9494."""
-    if not value or len(value) % 7:
+    if len(value) % 7:
         return None
     tuples = [
         pb.LongLivedGracefulRestartCapabilityTuple(
