@@ -163,6 +163,7 @@ class Peer:
             self._connections
             or self._accepting_count
             or self._closing_links
+            or self.state > State.ACTIVE  # without connections: a crash is under way
             or self._nursery is None
             or self.is_over_limit
             or self.is_admin_down

@@ -149,7 +149,7 @@ class FakeLink:
 
     Attributes:
         applied: UPDATEs by call of ``apply``.
-        on_apply: called in ``apply``; may raise.
+        on_apply, on_check: called in ``apply`` and ``check_limits``; may raise.
         close_s: how long ``close`` takes.
     """
 
@@ -160,6 +160,7 @@ class FakeLink:
         self.renewals: list[str] = []
         self.has_renewals = True
         self.on_apply: Callable[[], None] = lambda: None
+        self.on_check: Callable[[], None] = lambda: None
         self.close_s = 0.0
         self.close_calls = 0
         self.is_closed = False
@@ -173,6 +174,9 @@ class FakeLink:
     def apply(self, updates: list[Update]) -> None:
         self.on_apply()
         self.applied.append(updates)
+
+    def check_limits(self) -> None:
+        self.on_check()
 
     async def close(self) -> None:
         self.close_calls += 1

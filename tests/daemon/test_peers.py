@@ -150,12 +150,37 @@ async def test_reload_of_session_settings_begins_a_new_session(autojump_clock: M
     async with open_stage(autojump_clock) as stage:
         stage.manager.add(make_neighbor())
         remote = await stage.establish()
-        await stage.manager.reload([make_neighbor(hold_time_s=30)])
+        await stage.manager.reload([replace(make_neighbor(), remote_port=1179)])
         assert await remote.receive() == (NOTIFICATION, bytes((6, 6)))
         await stage.establish()
-        negotiated = stage.manager.peers[THEIR_ADDRESS].negotiated
-        assert negotiated is not None
-        assert negotiated.hold_time_s == 30
+        assert stage.manager.peers[THEIR_ADDRESS].neighbor.remote_port == 1179
+
+
+async def test_reload_of_timers_is_for_the_next_session(autojump_clock: MockClock) -> None:
+    async with open_stage(autojump_clock) as stage:
+        stage.manager.add(make_neighbor())
+        remote = await stage.establish()
+        await stage.manager.reload([make_neighbor(hold_time_s=30)])
+        peer = stage.manager.peers[THEIR_ADDRESS]
+        assert peer.negotiated is not None
+        assert peer.negotiated.hold_time_s == 90
+        assert stage.speaker.links[0].neighbor.hold_time_s == 30
+        remote.transport.close()
+        await stage.establish()
+        assert peer.negotiated.hold_time_s == 30
+
+
+async def test_reload_of_a_shorter_wait_shortens_the_one_that_runs(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_stage(autojump_clock) as stage:
+        stage.network.is_reachable = False
+        stage.manager.add(make_neighbor())
+        await trio.sleep(200.0)  # attempts are up to two minutes apart now
+        before = len(stage.network.dials_s)
+        await stage.manager.reload([replace(make_neighbor(), connect_retry_s=1)])
+        await trio.sleep(10.5)
+        assert len(stage.network.dials_s) - before == 10
 
 
 async def test_reload_obeys_admin_down_and_up(autojump_clock: MockClock) -> None:
