@@ -272,10 +272,11 @@ class Exporter:
             await self._settle_down()
             if self._doubtful:
                 doubtful, self._doubtful = self._doubtful, {}
+                untold = {target: _not_in_conflict(target, of) for target, of in doubtful.items()}
                 self._plans += await self._auditor.look_at(
                     doubtful, self.settings.route_protocol, now_s
                 )
-                self._note_conflicts(doubtful)
+                self._note_conflicts(untold)
             elif self._audit_wanted:
                 self._audit_wanted = False
                 await self._audit()
@@ -412,8 +413,8 @@ class Exporter:
             self._log_refusals(settled)
         if settled.follow_up:
             self._plans.append(settled.follow_up)
-        if settled.doubtful or settled.follow_up:
-            self._doorbell.set()
+        if settled.doubtful or settled.follow_up or settled.refusals:
+            self._doorbell.set()  # the planner sleeps until what was due before this answer
 
     def _log_refusals(self, settled: Settled) -> None:
         """Once, not at every further attempt."""
@@ -431,8 +432,8 @@ class Exporter:
                 error=text,
             )
 
-    def _note_conflicts(self, doubtful: dict[Target, list[bytes]]) -> None:
-        for target, nlris in doubtful.items():
+    def _note_conflicts(self, looked_at: dict[Target, list[bytes]]) -> None:
+        for target, nlris in looked_at.items():
             fresh = [
                 nlri
                 for nlri in nlris
@@ -476,6 +477,11 @@ def _take(items: list[_Item]) -> list[_Item]:
     taken = list(items)
     items.clear()
     return taken
+
+
+def _not_in_conflict(target: Target, nlris: list[bytes]) -> list[bytes]:
+    waiting = ((nlri, target.waiting.get(nlri)) for nlri in nlris)
+    return [nlri for nlri, entry in waiting if entry and entry.state is not State.CONFLICT]
 
 
 def _split(writes: Iterable[PlannedWrite]) -> Iterator[list[PlannedWrite]]:
