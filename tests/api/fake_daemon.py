@@ -38,6 +38,7 @@ class FakePeer:
     neighbor: Neighbor
     stats: PeerStats = field(default_factory=PeerStats)
     is_admin_down: bool = False
+    is_over_limit: bool = False
     state: State = State.ACTIVE
     negotiated: Negotiated | None = None
     controls: list[tuple[str, str]] = field(default_factory=list)

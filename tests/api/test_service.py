@@ -1,12 +1,16 @@
 """The RPCs through gRPC, asked by grpcio's client: BGP itself and its neighbors."""
 
+from dataclasses import replace
 from typing import Any
 
 from gobgp_trio.api.service.methods import make_methods
 from gobgp_trio.api.service.view import DaemonView
 from gobgp_trio.bgp.message import KEEPALIVE, OPEN, UPDATE
 from gobgp_trio.bgp.session.outputs import DownCause, DownReason
+from gobgp_trio.config.schema import PrefixLimit
 from gobgp_trio.daemon.daemon import Daemon
+from gobgp_trio.types.family import Family
+from gobgp_trio.types.sending import PrivateAs, SendCommunity
 from tests.api.conftest import Api
 from tests.api.fake_daemon import FakeDaemon
 from tests.api.requests import GLOBAL, IPV4, path_request
@@ -70,6 +74,41 @@ async def test_a_neighbor_that_is_not_up(api: Api, daemon: FakeDaemon) -> None:
         (1, True),
         (2, True),
     ]
+
+
+async def test_what_is_configured_of_a_neighbor(api: Api, daemon: FakeDaemon) -> None:
+    daemon.add_peer(is_up=False)
+    peer = daemon.peers.peers["192.0.2.2"]
+    (answer,) = await api.call("ListPeer")
+    conf = answer.peer.conf
+    assert (conf.peer_group, conf.remove_private, conf.send_community) == ("", 0, 2)
+    assert (conf.allow_own_asn, conf.replace_peer_asn) == (0, False)
+    assert answer.peer.route_reflector.route_reflector_cluster_id == "invalid IP"
+    peer.neighbor = replace(
+        peer.neighbor,
+        peer_group="leaves",
+        remove_private_as=PrivateAs.REPLACE,
+        send_community=SendCommunity.NONE,
+        allow_own_as=3,
+        replace_peer_as=True,
+        allow_loop_local=True,
+        is_reflector_client=True,
+        cluster_id=bytes((1, 2, 3, 4)),
+        prefix_limits=(PrefixLimit(Family.IPV6_UNICAST, 100, 80),),
+    )
+    peer.is_over_limit = True
+    (answer,) = await api.call("ListPeer")
+    conf = answer.peer.conf
+    assert (conf.peer_group, conf.remove_private, conf.send_community) == ("leaves", 2, 3)
+    assert (conf.allow_own_asn, conf.replace_peer_asn) == (3, True)
+    assert conf.allow_aspath_loop_local
+    reflector = answer.peer.route_reflector
+    assert reflector.route_reflector_client
+    assert reflector.route_reflector_cluster_id == "1.2.3.4"
+    limits = [one.prefix_limits for one in answer.peer.afi_safis]
+    assert [(one.max_prefixes, one.shutdown_threshold_pct) for one in limits] == [(0, 0), (100, 80)]
+    assert answer.peer.state.admin_state == 3
+    assert answer.peer.state.peer_group == "leaves"
 
 
 async def test_an_established_neighbor(api: Api, daemon: FakeDaemon) -> None:

@@ -18,6 +18,20 @@ from gobgp_trio.daemon.peer_stats import PeerStats
 from gobgp_trio.daemon.speaker import SessionLink
 from gobgp_trio.types.family import Family
 from gobgp_trio.types.prefix import format_address
+from gobgp_trio.types.sending import PrivateAs, SendCommunity
+
+_REMOVE_PRIVATE = {
+    PrivateAs.KEEP: pb.RemovePrivate(0),
+    PrivateAs.REMOVE: pb.RemovePrivate(1),
+    PrivateAs.REPLACE: pb.RemovePrivate(2),
+}
+# In the order of OpenConfig's community types.
+_SEND_COMMUNITY = {
+    SendCommunity.STANDARD: 0,
+    SendCommunity.EXTENDED: 1,
+    SendCommunity.BOTH: 2,
+    SendCommunity.NONE: 3,
+}
 
 
 class PeerMethods:
@@ -48,7 +62,9 @@ class PeerMethods:
             conf=_conf_message(peer),
             ebgp_multihop=_multihop_message(neighbor),
             ttl_security=_ttl_security_message(neighbor),
-            route_reflector=pb.RouteReflector(route_reflector_cluster_id=NO_ADDRESS),
+            route_reflector=pb.RouteReflector(
+                neighbor.is_reflector_client, _text(neighbor.cluster_id or b"") or NO_ADDRESS
+            ),
             state=self._state_message(peer, link),
             timers=_timers_message(peer),
             transport=_transport_message(peer),
@@ -63,6 +79,7 @@ class PeerMethods:
         settings = make_settings(neighbor, self._own_router_id())
         state = pb.PeerState(
             description=neighbor.description,
+            peer_group=neighbor.peer_group,
             local_asn=neighbor.local_as,
             messages=pb.Messages(
                 received=_counters_message(stats.received), sent=_counters_message(stats.sent)
@@ -72,7 +89,7 @@ class PeerMethods:
             type=_type_of(neighbor),
             queues=pb.Queues(),
             session_state=pb.PeerStateSessionState(int(peer.state)),
-            admin_state=pb.PeerStateAdminState(2 if peer.is_admin_down else 1),
+            admin_state=_admin_state_of(peer),
             flops=stats.flops,
             local_cap=capability_messages(
                 make_open(settings).capabilities if terms is None else terms.local_open.capabilities
@@ -108,7 +125,17 @@ class PeerMethods:
             state.accepted = len(adj_in.accepted)
             if with_advertised:
                 state.advertised = len(link.adj_out.advertised(family))
-        return pb.AfiSafi(config=pb.AfiSafiConfig(message, enabled=True), state=state)
+        found = pb.AfiSafi(config=pb.AfiSafiConfig(message, enabled=True), state=state)
+        for limit in peer.neighbor.prefix_limits:
+            if limit.family is family:
+                found.prefix_limits = pb.PrefixLimit(message, limit.max_prefixes, limit.warn_pct)
+        return found
+
+
+def _admin_state_of(peer: PeerView) -> pb.PeerStateAdminState:
+    if peer.is_admin_down:
+        return pb.PeerStateAdminState(2)
+    return pb.PeerStateAdminState(3 if peer.is_over_limit else 1)
 
 
 def _address_of(peer: PeerView) -> str:
@@ -128,6 +155,12 @@ def _conf_message(peer: PeerView) -> pb.PeerConf:
         peer_asn=neighbor.peer_as,
         type=_type_of(neighbor),
         admin_down=neighbor.admin_down,
+        peer_group=neighbor.peer_group,
+        remove_private=_REMOVE_PRIVATE[neighbor.remove_private_as],
+        send_community=_SEND_COMMUNITY[neighbor.send_community],
+        allow_own_asn=neighbor.allow_own_as,
+        replace_peer_asn=neighbor.replace_peer_as,
+        allow_aspath_loop_local=neighbor.allow_loop_local,
         neighbor_interface=neighbor.unnumbered_interface,
     )
 

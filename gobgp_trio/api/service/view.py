@@ -33,6 +33,10 @@ class PeerView(Protocol):
     def is_admin_down(self) -> bool: ...
 
     @property
+    def is_over_limit(self) -> bool:
+        """The session is down because the peer announced more prefixes than it may."""
+
+    @property
     def state(self) -> State: ...
 
     @property
