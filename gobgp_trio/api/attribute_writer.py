@@ -114,6 +114,8 @@ def write_binary_attributes(attributes: PathAttributes, family: Family, nlri: by
 def write_attribute(flags: int, code: int, value: bytes) -> bytes:
     """Content of the ``api.Attribute`` of one attribute that is valid (``PathAttributes.wire``)."""
     row = _WRITERS.get(code)
+    if code == codes.IPV6_EXTENDED_COMMUNITIES and not _is_all_known(value):
+        row = None
     if row is not None:
         member, write = row
         return field_octets(member, write(value))
@@ -177,6 +179,44 @@ def _write_extended_communities(value: bytes) -> bytes:
     return b"".join(field_octets(1, write_extended_community(octets)) for octets in communities)
 
 
+def _write_aigp(value: bytes) -> bytes:
+    """TLVs of type (1 octet), length (2, of the whole TLV), value; type 1 is the metric."""
+    fields = []
+    at = 0
+    while at < len(value):
+        kind, size = value[at], int.from_bytes(value[at + 1 : at + 3], "big")
+        content = value[at + 3 : at + size]
+        if kind == codes.AIGP_METRIC_TLV:
+            tlv = field_octets(2, field_number(1, int.from_bytes(content, "big")))
+        else:
+            unknown = field_number(1, kind) + (field_octets(2, content) if content else b"")
+            tlv = field_octets(1, unknown)
+        fields.append(field_octets(1, tlv))
+        at += size
+    return b"".join(fields)
+
+
+_IPV6_COMMUNITY_OCTETS = 20
+
+
+def _is_all_known(value: bytes) -> bool:
+    """Whether the API has a form for all of these IPv6 address specific communities."""
+    starts = range(0, len(value), _IPV6_COMMUNITY_OCTETS)
+    return all(value[at] & ~NON_TRANSITIVE == 0 for at in starts)
+
+
+def _write_ipv6_communities(value: bytes) -> bytes:
+    """Each is type (1 octet), subtype (1), address (16), number (2); RFC 5701 section 2."""
+    fields = []
+    for at in range(0, len(value), _IPV6_COMMUNITY_OCTETS):
+        octets = value[at : at + _IPV6_COMMUNITY_OCTETS]
+        head = field_number(1, not octets[0] & NON_TRANSITIVE) + field_number(2, octets[1])
+        tail = field_number(4, int.from_bytes(octets[18:], "big"))
+        community = head + field_text(3, format_octets(octets[2:18])) + tail
+        fields.append(field_octets(1, field_octets(1, community)))
+    return b"".join(fields)
+
+
 # Type code -> (member of the oneof, writer of the member's content).
 _WRITERS: dict[int, tuple[int, Callable[[bytes], bytes]]] = {
     codes.ORIGIN: (2, _write_number),
@@ -190,6 +230,8 @@ _WRITERS: dict[int, tuple[int, Callable[[bytes], bytes]]] = {
     codes.ORIGINATOR_ID: (10, _write_address),
     codes.CLUSTER_LIST: (11, _write_cluster_list),
     codes.EXTENDED_COMMUNITIES: (14, _write_extended_communities),
+    codes.IPV6_EXTENDED_COMMUNITIES: (19, _write_ipv6_communities),
+    codes.AIGP: (20, _write_aigp),
     codes.LARGE_COMMUNITY: (21, _write_large_communities),
 }
 

@@ -45,6 +45,7 @@ from gobgp_trio.bgp.wire import u16, u32
 from gobgp_trio.types.attributes import (
     AGGREGATOR,
     AIGP,
+    AIGP_METRIC_TLV,
     AS4_AGGREGATOR,
     AS4_PATH,
     AS_PATH,
@@ -344,7 +345,7 @@ def _read_aigp(value: bytes, _: CodecContext) -> bytes:
         length = int.from_bytes(value[at + 1 : at + 3], "big")
         if at + 3 > end or length < 3 or at + length > end:
             raise _Malformed(OPTIONAL_ATTRIBUTE_ERROR, f"TLV at octet {at} does not fit")
-        if value[at] == _AIGP_TLV and length != _AIGP_TLV_OCTETS:
+        if value[at] == AIGP_METRIC_TLV and length != _AIGP_TLV_OCTETS:
             raise _Malformed(OPTIONAL_ATTRIBUTE_ERROR, f"AIGP TLV of {length} octets")
         at += length
     if not value:
@@ -352,7 +353,6 @@ def _read_aigp(value: bytes, _: CodecContext) -> bytes:
     return value
 
 
-_AIGP_TLV = 1
 _AIGP_TLV_OCTETS = 11
 
 

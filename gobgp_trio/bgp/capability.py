@@ -158,6 +158,11 @@ def _write_extended_next_hop(capabilities: Capabilities) -> list[bytes]:
     return [b"".join(map(u16, words))] if words else []
 
 
+def _read_graceful_restart(read: Capabilities, value: bytes) -> Capabilities | None:
+    """Wire: flags and time (2 octets), then AFI (2), SAFI (1), flags (1) any number of times."""
+    return replace(read, graceful_restart=value) if len(value) % 4 == 2 else None
+
+
 def _read_fqdn(read: Capabilities, value: bytes) -> Capabilities | None:
     """Wire: host name length (1 octet), host name, domain name length (1), domain name; UTF-8."""
     reader = Reader(value)
@@ -212,7 +217,7 @@ CAPABILITY_TABLE = {
     ),
     GRACEFUL_RESTART: CapabilityRow(
         "graceful-restart",
-        lambda read, value: replace(read, graceful_restart=value),
+        _read_graceful_restart,
         lambda capabilities: (
             [] if capabilities.graceful_restart is None else [capabilities.graceful_restart]
         ),

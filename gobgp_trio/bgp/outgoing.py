@@ -1,8 +1,9 @@
 """Path attributes on their way out: what a peer is sent for an attribute set.
 
 Called once per attribute set and group of equal peers, so it splices the canonical octets and
-decodes only what it changes.  NEXT_HOP and MP_REACH_NLRI are not made here: they differ per family
-and ``bgp.update.write_reach`` puts them in.
+decodes only what it changes.  The usual set on its way to an external peer takes a short way, which
+is written flat and gives what the long one gives (the tests hold them together).  NEXT_HOP and
+MP_REACH_NLRI are not made here: they differ per family and ``bgp.update.write_reach`` puts them in.
 
 Rules (RFC 4271 section 5, RFC 4456 section 8, RFC 6793 section 4): to an external peer our AS goes
 in front, and LOCAL_PREF, ORIGINATOR_ID, CLUSTER_LIST, non-transitive attributes and non-transitive
@@ -13,7 +14,7 @@ front.  A private AS number is one wherever it stands, in an AS_SET too; a segme
 is left goes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gobgp_trio.bgp.as_path import (
     narrow_as_path,
@@ -37,11 +38,13 @@ from gobgp_trio.types.attributes import (
     AS4_PATH,
     AS_CONFED_SEQUENCE,
     AS_PATH,
+    AS_SEQUENCE,
     CLUSTER_LIST,
     COMMUNITIES,
     EXTENDED_COMMUNITIES,
     FLAG_EXTENDED,
     FLAG_TRANSITIVE,
+    IPV6_EXTENDED_COMMUNITIES,
     LARGE_COMMUNITY,
     LOCAL_PREF,
     MULTI_EXIT_DISC,
@@ -54,9 +57,17 @@ from gobgp_trio.types.sending import AS_IT_IS, PrivateAs, SendingRules, is_priva
 
 DEFAULT_LOCAL_PREF = 100
 
-_COMMUNITIES = frozenset((COMMUNITIES, EXTENDED_COMMUNITIES, LARGE_COMMUNITY))
+_ORIGIN_HEAD = b"\x40\x01\x01"
+_AS_PATH_HEAD = b"\x40\x02"
+# One AS number more still has a length in one octet, and fewer than 255 are in a segment.
+_MAX_PLAIN_PATH_OCTETS = 0xFF - 4
+
+_COMMUNITIES = frozenset(
+    (COMMUNITIES, EXTENDED_COMMUNITIES, IPV6_EXTENDED_COMMUNITIES, LARGE_COMMUNITY)
+)
 
 _NON_TRANSITIVE_COMMUNITY = 0x40  # in the type octet (RFC 4360 section 2)
+_EXTENDED_OCTETS = {EXTENDED_COMMUNITIES: 8, IPV6_EXTENDED_COMMUNITIES: 20}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +82,7 @@ class Outgoing:
         originator_id: for a reflected path that has no ORIGINATOR_ID (RFC 4456), 4 octets.
         cluster_id: put in front of CLUSTER_LIST when reflecting, 4 octets.
         rules: what the operator wants changed.
+        is_plain: the peer is external and nothing but the usual is done to a set.
     """
 
     context: CodecContext
@@ -80,10 +92,55 @@ class Outgoing:
     originator_id: bytes | None = None
     cluster_id: bytes | None = None
     rules: SendingRules = AS_IT_IS
+    is_plain: bool = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        context = self.context
+        is_usual = context.is_ebgp and context.four_octet_as and self.rules == AS_IT_IS
+        object.__setattr__(self, "is_plain", is_usual and self.prepend_as is not None)
 
 
 def write_outgoing(attributes: PathAttributes, edits: Outgoing) -> bytes:
     """The attributes to send, in type order, without NEXT_HOP and MP_REACH_NLRI."""
+    if edits.is_plain:
+        octets = _write_plain(attributes.wire, edits)
+        if octets is not None:
+            return octets
+    return write_outgoing_long(attributes, edits)
+
+
+def _write_plain(wire: bytes, edits: Outgoing) -> bytes | None:
+    """The short way; None for a set that has not ORIGIN, a short AS_PATH that begins with an
+    AS_SEQUENCE or is empty, and no extended communities.
+    """
+    if edits.prepend_as is None or wire[:3] != _ORIGIN_HEAD or wire[4:6] != _AS_PATH_HEAD:
+        return None
+    size = wire[6]
+    if not size:
+        head = b"\x40\x02\x06\x02\x01"
+    elif wire[7] == AS_SEQUENCE and size <= _MAX_PLAIN_PATH_OCTETS:
+        head = bytes((0x40, AS_PATH, size + 4, AS_SEQUENCE, wire[8] + 1))
+    else:
+        return None
+    at = kept_from = 7 + size
+    pieces = [wire[:4], head, u32(edits.prepend_as), wire[9:at]]
+    while at < len(wire):
+        flags, code = wire[at], wire[at + 1]
+        if code in _EXTENDED_OCTETS:
+            return None
+        stop = at + 3 + wire[at + 2]
+        if flags & FLAG_EXTENDED:
+            stop = at + 4 + (wire[at + 2] << 8 | wire[at + 3])
+        if code == NEXT_HOP or not _leaves_the_as(flags, code, edits):
+            pieces.append(wire[kept_from:at])
+            kept_from = stop
+        at = stop
+    pieces.append(wire[kept_from:])
+    return b"".join(pieces)
+
+
+def write_outgoing_long(attributes: PathAttributes, edits: Outgoing) -> bytes:
+    """What ``write_outgoing`` gives, for any set and any peer."""
     wire = attributes.wire
     is_ebgp = edits.context.is_ebgp
     withheld = _COMMUNITIES - edits.rules.communities.value
@@ -103,8 +160,8 @@ def write_outgoing(attributes: PathAttributes, edits: Outgoing) -> bytes:
             pass
         elif code == AGGREGATOR and not edits.context.four_octet_as:
             _write_aggregator(pieces, flags, wire[start:stop])
-        elif code == EXTENDED_COMMUNITIES and is_ebgp:
-            _write_extended_communities(pieces, flags, wire[start:stop])
+        elif code in _EXTENDED_OCTETS and is_ebgp:
+            _write_extended_communities(pieces, flags, code, wire[start:stop])
         elif not is_ebgp or _leaves_the_as(flags, code, edits):
             pieces[code] = wire[at:stop]
         at = stop
@@ -160,14 +217,18 @@ def _write_aggregator(pieces: dict[int, bytes], flags: int, value: bytes) -> Non
     pieces[AGGREGATOR] = write_attribute(flags, AGGREGATOR, u16(narrow) + value[4:])
 
 
-def _write_extended_communities(pieces: dict[int, bytes], flags: int, value: bytes) -> None:
+def _write_extended_communities(
+    pieces: dict[int, bytes], flags: int, code: int, value: bytes
+) -> None:
+    """Those of either kind that leave the AS."""
+    size = _EXTENDED_OCTETS[code]
     kept = b"".join(
-        value[at : at + 8]
-        for at in range(0, len(value), 8)
+        value[at : at + size]
+        for at in range(0, len(value), size)
         if not value[at] & _NON_TRANSITIVE_COMMUNITY
     )
     if kept:
-        pieces[EXTENDED_COMMUNITIES] = write_attribute(flags, EXTENDED_COMMUNITIES, kept)
+        pieces[code] = write_attribute(flags, code, kept)
 
 
 def _add_internal(pieces: dict[int, bytes], attributes: PathAttributes, edits: Outgoing) -> None:

@@ -11,10 +11,12 @@ from typing import Any
 
 from gobgp_trio.api.pb.api import (
     AggregatorAttribute,
+    AigpAttribute,
     AsPathAttribute,
     AsSegment,
     AsSegmentType,
     ExtendedCommunity,
+    Ip6ExtendedCommunitiesAttribute,
     MpReachNlriAttribute,
     NextHopAttribute,
     UnknownAttribute,
@@ -96,6 +98,22 @@ def _large_communities(communities: Sequence[Any]) -> str:
     return ", ".join(f"{c.global_admin}:{c.local_data1}:{c.local_data2}" for c in communities)
 
 
+def _aigp(value: AigpAttribute) -> str:
+    texts = []
+    for one in value.tlvs:
+        name, tlv = chosen_member(one, "tlv")
+        if name == "igp_metric":
+            texts.append(f"{{Metric: {tlv.metric}}}")
+        else:
+            texts.append(f"{{Type: {tlv.type}, Value: [{' '.join(map(str, tlv.value))}]}}")
+    return f"Aigp: [{' '.join(texts)}]"
+
+
+def _ipv6_communities(value: Ip6ExtendedCommunitiesAttribute) -> str:
+    found = [chosen_member(one, "extcom")[1] for one in value.communities]
+    return f"Extcomms: {', '.join(f'[{one.address}:{one.local_admin}]' for one in found)}"
+
+
 _TEXTS: dict[str, Callable[[Any], str]] = {
     "origin": lambda value: f"Origin: {ORIGIN_LETTERS.get(value.origin, '?')}",
     "multi_exit_disc": lambda value: f"Med: {value.med}",
@@ -114,5 +132,7 @@ _TEXTS: dict[str, Callable[[Any], str]] = {
     "large_communities": lambda value: (
         f"LargeCommunity: [ {_large_communities(value.communities)}]"
     ),
+    "ip6_extended_communities": _ipv6_communities,
+    "aigp": _aigp,
     "unknown": _unknown,
 }

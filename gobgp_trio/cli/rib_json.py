@@ -104,6 +104,34 @@ def _extended_community(community: ExtendedCommunity) -> Json:
     return {"type": kind, "subtype": value.sub_type, "value": text}
 
 
+def _aigp(value: Any) -> Json:
+    """The metric of each TLV; one of another type has its octets as numbers."""
+    tlvs = []
+    for one in value.tlvs:
+        name, tlv = chosen_member(one, "tlv")
+        is_metric = name == "igp_metric"
+        tlvs.append(
+            {"type": codes.AIGP_METRIC_TLV, "metric": tlv.metric}
+            if is_metric
+            else {"type": tlv.type, "value": list(tlv.value)}
+        )
+    return {"value": tlvs}
+
+
+def _ipv6_communities(value: Any) -> Json:
+    found = [chosen_member(one, "extcom")[1] for one in value.communities]
+    return {
+        "value": [
+            {
+                "type": 0 if one.is_transitive else _NON_TRANSITIVE,
+                "subtype": one.sub_type,
+                "value": f"{one.address}:{one.local_admin}",
+            }
+            for one in found
+        ]
+    }
+
+
 _FIELDS: dict[str, tuple[int, Callable[[Any], Json]]] = {
     "origin": (codes.ORIGIN, lambda value: {"value": value.origin}),
     "as_path": (codes.AS_PATH, _as_path),
@@ -126,5 +154,7 @@ _FIELDS: dict[str, tuple[int, Callable[[Any], Json]]] = {
         codes.EXTENDED_COMMUNITIES,
         lambda value: {"value": [_extended_community(one) for one in value.communities]},
     ),
+    "ip6_extended_communities": (codes.IPV6_EXTENDED_COMMUNITIES, _ipv6_communities),
+    "aigp": (codes.AIGP, _aigp),
     "large_communities": (codes.LARGE_COMMUNITY, _large_communities),
 }

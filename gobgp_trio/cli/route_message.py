@@ -2,6 +2,9 @@
 
 from gobgp_trio.api.pb.api import (
     AggregatorAttribute,
+    AigpAttribute,
+    AigpAttributeTlv,
+    AigpTlvigpMetric,
     AsPathAttribute,
     AsSegment,
     AsSegmentType,
@@ -74,6 +77,9 @@ def _attributes(route: Route, family: Family, nlri: Nlri) -> list[Attribute]:
         attributes.append(
             Attribute(extended_communities=ExtendedCommunitiesAttribute(communities=extended))
         )
+    if route.aigp_metric is not None:
+        metric = AigpTlvigpMetric(metric=route.aigp_metric)
+        attributes.append(Attribute(aigp=AigpAttribute(tlvs=[AigpAttributeTlv(igp_metric=metric)])))
     if route.large_communities:
         large = [LargeCommunity(*numbers) for numbers in route.large_communities]
         attributes.append(Attribute(large_communities=LargeCommunitiesAttribute(communities=large)))

@@ -29,7 +29,8 @@ from gobgp_trio.types.prefix import format_address, format_prefix, parse_address
 USAGE = """\
 usage: global rib [-a ipv4|ipv6] {command} PREFIX [origin igp|egp|incomplete] [aspath ASPATH]
            [nexthop ADDRESS] [med N] [local-pref N] [community COMMUNITIES]
-           [large-community LARGE-COMMUNITIES] [aggregator AS:ADDRESS] [rt ROUTE-TARGET...]
+           [large-community LARGE-COMMUNITIES] [aggregator AS:ADDRESS] [aigp metric N]
+           [rt ROUTE-TARGET...]
     ASPATH: AS numbers separated by commas or spaces; {{1,2}} is a set
     COMMUNITIES: AS:VALUE, number or name (no-export ...), separated by commas
     LARGE-COMMUNITIES: A:B:C, separated by commas
@@ -38,10 +39,10 @@ usage: global rib [-a ipv4|ipv6] {command} PREFIX [origin igp|egp|incomplete] [a
 ORIGINS = {"igp": ORIGIN_IGP, "egp": ORIGIN_EGP, "incomplete": ORIGIN_INCOMPLETE}
 REFUSED = {
     "identifier": "path identifiers (add-path) are not supported",
-    "aigp": "AIGP is not supported",
     "pmsi": "PMSI tunnels are not supported",
 }
 U32_MAX = 0xFFFFFFFF
+U64_MAX = 0xFFFFFFFFFFFFFFFF
 
 T = TypeVar("T")
 
@@ -64,6 +65,7 @@ class Route:
     communities: tuple[int, ...] = ()
     large_communities: tuple[tuple[int, int, int], ...] = ()
     aggregator: tuple[int, str] | None = None
+    aigp_metric: int | None = None
     route_targets: tuple[bytes, ...] = ()
 
 
@@ -122,9 +124,9 @@ def _read_keywords(route: Route, words: list[str]) -> Route:
 
 
 def _end_of_values(words: list[str], start: int, keyword: str) -> int:
-    """Where the values end: one word, or for ``rt`` all words up to the next keyword."""
+    """Where the values end: after one word or two, or for ``rt`` at the next keyword."""
     if keyword != "rt":
-        return min(start + 1, len(words))
+        return min(start + (2 if keyword == "aigp" else 1), len(words))
     end = start
     while end < len(words) and words[end] not in _READERS and words[end] not in REFUSED:
         end += 1
@@ -172,6 +174,15 @@ def _read_aggregator(route: Route, values: list[str]) -> Route:
     return replace(route, aggregator=(parse_as_number(asn), _read_address(address)))
 
 
+def _read_aigp(route: Route, values: list[str]) -> Route:
+    if values[0] != "metric" or len(values) != 2:
+        raise RouteError(f"wanted aigp metric N, found aigp {' '.join(values)}")
+    metric = values[1]
+    if not metric.isdecimal() or int(metric) > U64_MAX:
+        raise RouteError(f"wanted a number from 0 to {U64_MAX} behind 'metric', found {metric!r}")
+    return replace(route, aigp_metric=int(metric))
+
+
 def _read_route_targets(route: Route, values: list[str]) -> Route:
     return replace(route, route_targets=_read_all(values, parse_route_target))
 
@@ -185,6 +196,7 @@ _READERS: dict[str, Callable[[Route, list[str]], Route]] = {
     "community": _read_communities,
     "large-community": _read_large_communities,
     "aggregator": _read_aggregator,
+    "aigp": _read_aigp,
     "rt": _read_route_targets,
 }
 

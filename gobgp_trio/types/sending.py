@@ -3,7 +3,12 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from gobgp_trio.types.attributes import COMMUNITIES, EXTENDED_COMMUNITIES, LARGE_COMMUNITY
+from gobgp_trio.types.attributes import (
+    COMMUNITIES,
+    EXTENDED_COMMUNITIES,
+    IPV6_EXTENDED_COMMUNITIES,
+    LARGE_COMMUNITY,
+)
 
 
 class PrivateAs(Enum):
@@ -23,8 +28,10 @@ class SendCommunity(Enum):
 
     NONE = frozenset[int]()
     STANDARD = frozenset((COMMUNITIES, LARGE_COMMUNITY))
-    EXTENDED = frozenset((EXTENDED_COMMUNITIES,))
-    BOTH = frozenset((COMMUNITIES, LARGE_COMMUNITY, EXTENDED_COMMUNITIES))
+    EXTENDED = frozenset((EXTENDED_COMMUNITIES, IPV6_EXTENDED_COMMUNITIES))
+    BOTH = frozenset(
+        (COMMUNITIES, LARGE_COMMUNITY, EXTENDED_COMMUNITIES, IPV6_EXTENDED_COMMUNITIES)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,30 @@ async def test_a_path_is_added_shown_and_deleted_by_identity(api: Api) -> None:
             }
         },
         {
+            "ip6_extended_communities": {
+                "communities": [
+                    {
+                        "ipv6_address_specific": {
+                            "is_transitive": True,
+                            "sub_type": 2,
+                            "address": "2001:db8::1",
+                            "local_admin": 100,
+                        }
+                    },
+                    {"ipv6_address_specific": {"sub_type": 3, "address": "2001:db8::2"}},
+                ]
+            }
+        },
+        {
+            "aigp": {
+                "tlvs": [
+                    {"igp_metric": {"metric": 2**64 - 1}},
+                    {"unknown": {"type": 9, "value": b"abc"}},
+                    {"unknown": {"type": 8}},
+                ]
+            }
+        },
+        {
             "large_communities": {
                 "communities": [{"global_admin": 65001, "local_data1": 1, "local_data2": 2}]
             }
@@ -132,6 +156,31 @@ async def test_add_path_with_a_withdrawal(api: Api) -> None:
     assert await list_prefixes(api) == []
 
 
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"pattrs": [{"origin": {}}, {"mp_reach": {"next_hops": ["2001:db8::9", "fe80::9"]}}]},
+        {
+            "pattrs_binary": [
+                bytes.fromhex("40010100"),
+                bytes.fromhex(
+                    "800e25 0001 01 20 20010db8000000000000000000000009"
+                    "fe800000000000000000000000000009 00"
+                ),
+            ]
+        },
+    ],
+    ids=["fields", "octets"],
+)
+async def test_an_ipv4_path_with_an_ipv6_next_hop(api: Api, attributes: dict[str, Any]) -> None:
+    await api.call("AddPath", **path_request("10.1.0.0/16", **({"pattrs": []} | attributes)))
+    (answer,) = await api.call("ListPath", table_type=GLOBAL, family=IPV4)
+    (path,) = answer.destination.paths
+    assert [one.WhichOneof("attr") for one in path.pattrs] == ["origin", "mp_reach"]
+    reach = path.pattrs[1].mp_reach
+    assert (reach.family.afi, list(reach.next_hops)) == (1, ["2001:db8::9", "fe80::9"])
+
+
 async def test_equal_attributes_are_one_object(api: Api, daemon: FakeDaemon) -> None:
     for number in (1, 2):
         await api.call("AddPath", **path_request(f"10.{number}.0.0/16"))
@@ -153,7 +202,30 @@ NEXT_HOP = {"next_hop": {"next_hop": "192.0.2.9"}}
         ({"pattrs": [ORIGIN]}, "next hop attribute is missing"),
         ({"pattrs": [ORIGIN, NEXT_HOP, ORIGIN]}, "ORIGIN: appears again"),
         ({"pattrs": [ORIGIN, NEXT_HOP, NEXT_HOP]}, "more than one next hop attribute"),
-        ({"pattrs": [ORIGIN, NEXT_HOP, {"aigp": {}}]}, "attribute aigp not supported"),
+        ({"pattrs": [ORIGIN, NEXT_HOP, {"ls": {}}]}, "attribute ls not supported"),
+        ({"pattrs": [ORIGIN, NEXT_HOP, {"aigp": {}}]}, "AIGP: has no TLV"),
+        (
+            {"pattrs": [ORIGIN, NEXT_HOP, {"aigp": {"tlvs": [{}]}}]},
+            "attribute aigp: wanted a metric or an unknown TLV",
+        ),
+        (
+            {"pattrs": [ORIGIN, NEXT_HOP, {"ip6_extended_communities": {"communities": [{}]}}]},
+            "attribute ip6_extended_communities: extended community without a value not supported",
+        ),
+        (
+            {
+                "pattrs": [
+                    ORIGIN,
+                    NEXT_HOP,
+                    {
+                        "ip6_extended_communities": {
+                            "communities": [{"ipv6_address_specific": {"address": "10.0.0.1"}}]
+                        }
+                    },
+                ]
+            },
+            "attribute ip6_extended_communities: wanted an IPv6 address, found '10.0.0.1'",
+        ),
         ({"pattrs": [ORIGIN, NEXT_HOP, {}]}, "attribute without a value not supported"),
         ({"pattrs": [{"origin": {"origin": 3}}, NEXT_HOP]}, "ORIGIN: origin 3 is undefined"),
         (
@@ -165,8 +237,12 @@ NEXT_HOP = {"next_hop": {"next_hop": "192.0.2.9"}}
             "next hop 224.0.0.1 is no host's address",
         ),
         (
-            {"pattrs": [ORIGIN, {"mp_reach": {"next_hops": ["2001:db8::1"]}}]},
-            "next hop 2001:db8::1 is no address of ipv4-unicast",
+            {"pattrs": [ORIGIN, {"mp_reach": {"next_hops": ["2001:db8::1", "2001:db8::2"]}}]},
+            "next hop 2001:db8::2 is not link-local",
+        ),
+        (
+            {"pattrs": [ORIGIN, {"mp_reach": {"next_hops": ["192.0.2.1", "fe80::1"]}}]},
+            "next hop fe80::1 is not link-local",
         ),
         (
             {"pattrs": [ORIGIN, NEXT_HOP, {"originator_id": {"id": "::1"}}]},

@@ -128,6 +128,25 @@ def test_non_transitive_extended_communities_stay_inside() -> None:
     assert sent == head + LOCAL_PREF_100 + "c01010" + target + bandwidth
 
 
+@pytest.mark.parametrize("prepend_as", [None, 65000])
+def test_non_transitive_ipv6_communities_stay_inside(prepend_as: int | None) -> None:
+    address = "20010db8000000000000000000000001"
+    target, other = f"0002{address}0064", f"4003{address}0065"
+    both: RawAttribute = (0xC0, 25, bytes.fromhex(target + other))
+    assert send(Outgoing(EXTERNAL, prepend_as), others=(both,)).endswith("c01914" + target)
+    assert send(Outgoing(INTERNAL), others=(both,)).endswith("c01928" + target + other)
+    alone: RawAttribute = (0xC0, 25, bytes.fromhex(other))
+    assert "c019" not in send(Outgoing(EXTERNAL, prepend_as), others=(alone,))
+
+
+def test_the_accumulated_metric_stays_inside() -> None:
+    aigp: RawAttribute = (0x80, 26, bytes.fromhex("01000b0000000000000064"))
+    assert send(Outgoing(EXTERNAL, prepend_as=65000), others=(aigp,)) == (
+        ORIGIN_IGP + "400206" + "0201" + "0000fde8"
+    )
+    assert send(Outgoing(INTERNAL), others=(aigp,)).endswith("801a0b01000b0000000000000064")
+
+
 def test_reflected_paths_name_originator_and_cluster() -> None:
     edits = Outgoing(INTERNAL, originator_id=b"\x0a\0\0\1", cluster_id=b"\x0a\0\0\2")
     head = ORIGIN_IGP + "400200" + LOCAL_PREF_100

@@ -5,6 +5,9 @@ import pytest
 from gobgp_trio.api.pb.api import (
     AggregatorAttribute,
     AigpAttribute,
+    AigpAttributeTlv,
+    AigpTlvigpMetric,
+    AigpTlvUnknown,
     As4PathAttribute,
     AsPathAttribute,
     AsSegment,
@@ -14,8 +17,12 @@ from gobgp_trio.api.pb.api import (
     ColorExtended,
     ExtendedCommunitiesAttribute,
     ExtendedCommunity,
+    Ip6ExtendedCommunitiesAttribute,
+    Ip6ExtendedCommunitiesAttributeCommunity,
+    IPv6AddressSpecificExtended,
     LargeCommunitiesAttribute,
     LargeCommunity,
+    LsAttribute,
     MpReachNlriAttribute,
     NextHopAttribute,
     OriginatorIdAttribute,
@@ -30,6 +37,12 @@ LARGE = [LargeCommunity(1, 2, 3), LargeCommunity(4, 5, 6)]
 EXTENDED = [
     ExtendedCommunity(color=ColorExtended(color=7)),
     ExtendedCommunity(unknown=UnknownExtended(type=0x80, value=b"\x06\x01")),
+]
+
+IPV6_EXTENDED = [
+    Ip6ExtendedCommunitiesAttributeCommunity(
+        ipv6_address_specific=IPv6AddressSpecificExtended(True, 2, "2001:db8::1", 100)
+    )
 ]
 
 
@@ -63,7 +76,26 @@ EXTENDED = [
             ("unknown", UnknownAttribute(flags=192, type=99, value=b"\x01\x02")),
             "{Flags: 192, Type: 99, Value: [1 2]}",
         ),
-        (("aigp", AigpAttribute()), "{aigp}"),
+        (
+            (
+                "aigp",
+                AigpAttribute(
+                    tlvs=[
+                        AigpAttributeTlv(igp_metric=AigpTlvigpMetric(metric=100)),
+                        AigpAttributeTlv(unknown=AigpTlvUnknown(type=2, value=b"\x01\x02")),
+                    ]
+                ),
+            ),
+            "{Aigp: [{Metric: 100} {Type: 2, Value: [1 2]}]}",
+        ),
+        (
+            (
+                "ip6_extended_communities",
+                Ip6ExtendedCommunitiesAttribute(communities=IPV6_EXTENDED),
+            ),
+            "{Extcomms: [2001:db8::1:100]}",
+        ),
+        (("ls", LsAttribute()), "{ls}"),
     ],
 )
 def test_each_attribute_has_its_text(attribute: ReadAttribute, text: str) -> None:

@@ -2,8 +2,15 @@
 
 from gobgp_trio.api.pb.api import (
     AigpAttribute,
+    AigpAttributeTlv,
+    AigpTlvigpMetric,
+    AigpTlvUnknown,
     AtomicAggregateAttribute,
     ClusterListAttribute,
+    Ip6ExtendedCommunitiesAttribute,
+    Ip6ExtendedCommunitiesAttributeCommunity,
+    IPv6AddressSpecificExtended,
+    LsAttribute,
     OriginatorIdAttribute,
     UnknownAttribute,
 )
@@ -83,12 +90,42 @@ def test_attributes_with_other_fields() -> None:
         ("originator_id", OriginatorIdAttribute(id="10.0.0.1")),
         ("cluster_list", ClusterListAttribute(ids=["10.0.0.1"])),
         ("unknown", UnknownAttribute(flags=192, type=99, value=b"\x01\x02")),
-        ("aigp", AigpAttribute()),
+        (
+            "aigp",
+            AigpAttribute(
+                tlvs=[
+                    AigpAttributeTlv(igp_metric=AigpTlvigpMetric(metric=100)),
+                    AigpAttributeTlv(unknown=AigpTlvUnknown(type=2, value=b"\x01\x02")),
+                ]
+            ),
+        ),
+        (
+            "ip6_extended_communities",
+            Ip6ExtendedCommunitiesAttribute(
+                communities=[
+                    Ip6ExtendedCommunitiesAttributeCommunity(
+                        ipv6_address_specific=IPv6AddressSpecificExtended(
+                            is_transitive, 2, "2001:db8::1", 100
+                        )
+                    )
+                    for is_transitive in (True, False)
+                ]
+            ),
+        ),
+        ("ls", LsAttribute()),
     ]
     assert [attribute_json(attribute, "P") for attribute in attributes] == [
         {"type": 6},
         {"type": 9, "value": "10.0.0.1"},
         {"type": 10, "value": ["10.0.0.1"]},
         {"flags": 192, "type": 99, "value": "AQI="},
-        {"name": "aigp"},
+        {"type": 26, "value": [{"type": 1, "metric": 100}, {"type": 2, "value": [1, 2]}]},
+        {
+            "type": 25,
+            "value": [
+                {"type": 0, "subtype": 2, "value": "2001:db8::1:100"},
+                {"type": 64, "subtype": 2, "value": "2001:db8::1:100"},
+            ],
+        },
+        {"name": "ls"},
     ]

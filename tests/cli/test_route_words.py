@@ -108,12 +108,23 @@ def test_as_numbers_have_32_bits() -> None:
         ("10.0.0.0/8 aggregator 10.0.0.1", "wanted an aggregator"),
         ("10.0.0.0/8 rt 65000", "wanted a route target"),
         ("10.0.0.0/8 identifier 5", "add-path"),
-        ("10.0.0.0/8 aigp metric 5", "AIGP"),
+        ("10.0.0.0/8 aigp 5", "wanted aigp metric N, found aigp 5"),
+        ("10.0.0.0/8 aigp metric", "wanted aigp metric N, found aigp metric"),
+        ("10.0.0.0/8 aigp weight 5", "wanted aigp metric N, found aigp weight 5"),
+        ("10.0.0.0/8 aigp metric 18446744073709551616", "from 0 to 18446744073709551615"),
+        ("10.0.0.0/8 aigp metric -1", "from 0 to 18446744073709551615"),
+        ("10.0.0.0/8 pmsi 1", "PMSI"),
     ],
 )
 def test_errors_say_what_was_wanted(words: str, message: str) -> None:
     with pytest.raises(RouteError, match=message):
         parse_route(words.split(), None)
+
+
+def test_an_accumulated_metric_has_two_words() -> None:
+    words = ["10.0.0.0/8", "aigp", "metric", "18446744073709551615", "med", "1"]
+    route = parse_route(words, None)
+    assert (route.aigp_metric, route.med) == (18446744073709551615, 1)
 
 
 def test_a_prefix_of_the_other_family_is_refused() -> None:

@@ -74,6 +74,34 @@ def _read_large(value: Any) -> bytes:
     )
 
 
+def _read_aigp(value: Any) -> bytes:
+    tlvs = []
+    tlv: Any
+    for one in value.tlvs:
+        name, tlv = betterproto.which_one_of(one, "tlv")
+        if name == "igp_metric":
+            tlvs.append(struct.pack("!BHQ", codes.AIGP_METRIC_TLV, 11, tlv.metric))
+        elif name == "unknown":
+            tlvs.append(struct.pack("!BH", tlv.type, 3 + len(tlv.value)) + tlv.value)
+        else:
+            raise ValueError("wanted a metric or an unknown TLV")
+    return b"".join(tlvs)
+
+
+def _read_ipv6_communities(value: Any) -> bytes:
+    found = []
+    community: Any
+    for one in value.communities:
+        name, community = betterproto.which_one_of(one, "extcom")
+        if name != "ipv6_address_specific":
+            raise ValueError(f"extended community {name or 'without a value'} not supported")
+        address = parse_address(community.address)
+        if len(address) != 16:
+            raise ValueError(f"wanted an IPv6 address, found {community.address!r}")
+        found.append(_head(0, community) + address + struct.pack("!H", community.local_admin))
+    return b"".join(found)
+
+
 def _ipv4(text: str) -> bytes:
     address = parse_address(text)
     if len(address) != 4:
@@ -166,5 +194,11 @@ _READERS: dict[str, tuple[int, int, Callable[[Any], bytes]]] = {
         lambda value: b"".join(map(_ipv4, value.ids)),
     ),
     "extended_communities": (OPTIONAL_TRANSITIVE, codes.EXTENDED_COMMUNITIES, _read_extended),
+    "ip6_extended_communities": (
+        OPTIONAL_TRANSITIVE,
+        codes.IPV6_EXTENDED_COMMUNITIES,
+        _read_ipv6_communities,
+    ),
+    "aigp": (OPTIONAL_NON_TRANSITIVE, codes.AIGP, _read_aigp),
     "large_communities": (OPTIONAL_TRANSITIVE, codes.LARGE_COMMUNITY, _read_large),
 }

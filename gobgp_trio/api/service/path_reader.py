@@ -92,7 +92,7 @@ class AttributesReader:
                 items.append(found)
         if next_hops is None:
             raise RpcError("next hop attribute is missing")
-        attributes = _build(items, _judge_next_hops(next_hops, family), family)
+        attributes = _build(items, _judge_next_hops(next_hops, family))
         key = (attributes.wire, attributes.next_hop, attributes.link_local)
         return self._known.setdefault(key, attributes)
 
@@ -136,31 +136,36 @@ def _read_mp_reach(value: bytes) -> list[bytes]:
         raise RpcError("pattrs_binary: MP_REACH_NLRI is cut off")
     afi, safi, size = struct.unpack("!HBB", value[:4])
     family = find_family(afi, safi)
-    width = family.address_octets if family is not None else 0
-    if not width or not size or size % width:
+    width = _HOP_OCTETS.get(size, 0)
+    if family is None or width < family.address_octets:
         raise RpcError(f"pattrs_binary: next hop of {size} octets for AFI {afi} SAFI {safi}")
     return [value[at : at + width] for at in range(4, 4 + size, width)]
 
 
+# Length of a next hop field -> of each address in it: two are a global and a link-local one.
+_HOP_OCTETS = {4: 4, 16: 16, 32: 16}
+
+
 def _judge_next_hops(next_hops: list[bytes], family: Family) -> tuple[bytes, bytes]:
-    """Global and link-local next hop; all zeros is this host, none is an error."""
+    """Global and link-local next hop; all zeros is this host, none is an error.
+
+    An IPv4 route may have an IPv6 next hop (RFC 8950).
+    """
     if not next_hops or len(next_hops) > 2:
         raise RpcError(f"wanted one or two next hops, found {len(next_hops)}")
     for hop in next_hops:
-        if len(hop) != family.address_octets:
+        if len(hop) not in (family.address_octets, 16):
             text = format_address(hop) if len(hop) in (4, 16) else hop.hex()
             raise RpcError(f"next hop {text} is no address of {family.config_name}")
         if any(hop) and not is_host_address(hop):
             raise RpcError(f"next hop {format_address(hop)} is no host's address")
     link_local = next_hops[1] if len(next_hops) == 2 else b""
-    if link_local and not (family is Family.IPV6_UNICAST and is_link_local(link_local)):
+    if link_local and not (len(next_hops[0]) == 16 and is_link_local(link_local)):
         raise RpcError(f"next hop {format_address(link_local)} is not link-local")
     return next_hops[0], link_local
 
 
-def _build(
-    items: Iterable[RawAttribute], next_hops: tuple[bytes, bytes], family: Family
-) -> PathAttributes:
+def _build(items: Iterable[RawAttribute], next_hops: tuple[bytes, bytes]) -> PathAttributes:
     next_hop, link_local = next_hops
     values, faults = read_values(items, _CONTEXT)
     if faults:
@@ -169,6 +174,6 @@ def _build(
     if codes.ORIGIN not in values:
         raise RpcError("ORIGIN is missing")
     values.setdefault(codes.AS_PATH, (WELL_KNOWN, b""))
-    if family is Family.IPV4_UNICAST:
+    if len(next_hop) == 4:
         values[codes.NEXT_HOP] = (WELL_KNOWN, next_hop)
     return build_attributes(values, next_hop, link_local)
