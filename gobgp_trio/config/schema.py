@@ -145,6 +145,12 @@ class Neighbor:
         return self.peer_as != self.local_as
 
     @property
+    def announces_version(self) -> bool:
+        """Whether the peer is told our version; an internal one is unless configured."""
+        asked = self.send_software_version
+        return not self.is_ebgp if asked is None else asked
+
+    @property
     def unnumbered_interface(self) -> str:
         """The interface of a neighbor without a configured address, else ""."""
         bare, _, scope = self.address.partition("%")

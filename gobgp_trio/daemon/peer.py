@@ -72,9 +72,6 @@ def draw_jitter() -> float:
 
 def make_settings(neighbor: Neighbor, router_id: bytes) -> SessionSettings:
     """What a session needs to know of the configuration."""
-    says_version = neighbor.send_software_version
-    if says_version is None:
-        says_version = not neighbor.is_ebgp
     return SessionSettings(
         local_as=neighbor.local_as,
         peer_as=neighbor.peer_as,
@@ -86,7 +83,7 @@ def make_settings(neighbor: Neighbor, router_id: bytes) -> SessionSettings:
         idle_hold_after_reset_s=neighbor.idle_hold_after_reset_s,
         is_passive=neighbor.passive,
         host_name=socket.gethostname(),
-        software_version=f"gobgp-trio/{VERSION}" if says_version else "",
+        software_version=f"gobgp-trio/{VERSION}" if neighbor.announces_version else "",
     )
 
 

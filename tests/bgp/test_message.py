@@ -174,9 +174,8 @@ capabilities_values = st.builds(
     ).map(tuple),
     fqdn=st.none() | st.tuples(texts, texts),
     software_version=st.none() | texts,
-    graceful_restart=st.none() | st.sampled_from((2, 6)).flatmap(
-        lambda size: octets_up_to(min_size=size, max_size=size)
-    ),
+    graceful_restart=st.none()
+    | st.sampled_from((2, 6)).flatmap(lambda size: octets_up_to(min_size=size, max_size=size)),
     unknown=st.lists(st.tuples(st.integers(128, 255), octets_up_to(max_size=255)), max_size=3).map(
         tuple
     ),

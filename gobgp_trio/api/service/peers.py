@@ -155,6 +155,7 @@ def _conf_message(peer: PeerView) -> pb.PeerConf:
         peer_asn=neighbor.peer_as,
         type=_type_of(neighbor),
         admin_down=neighbor.admin_down,
+        send_software_version=neighbor.announces_version,
         peer_group=neighbor.peer_group,
         remove_private=_REMOVE_PRIVATE[neighbor.remove_private_as],
         send_community=_SEND_COMMUNITY[neighbor.send_community],
