@@ -22,6 +22,7 @@ from gobgp_trio.bgp.message import (
 from gobgp_trio.bgp.session.machine import Session
 from gobgp_trio.bgp.session.negotiate import Endpoints
 from gobgp_trio.bgp.session.outputs import (
+    AbortConnect,
     CloseConnection,
     Connect,
     Down,
@@ -328,7 +329,7 @@ def test_unanswered_dial_is_tried_again() -> None:
     session.on_start(0.0)
     assert session.next_deadline_s() == 15.0
     outputs = session.on_time(15.0)
-    assert [type(o).__name__ for o in outputs] == ["AbortConnect", "Connect"]
+    assert outputs == [AbortConnect(is_unanswered=True), Connect()]
     assert session.state is State.CONNECT
 
 
@@ -381,6 +382,23 @@ def test_flapping_session_rests_longer_each_time() -> None:
     number = pair.list_established(0)[-1]
     pair.carry_out(0, pair.sides[0].on_closed(number, pair.now_s, "reset"))
     assert pair.sides[0].next_deadline_s() - pair.now_s == 1.0
+
+
+def test_resets_by_the_peers_operator_are_no_flaps() -> None:
+    pair = Pair(LEFT, RIGHT)
+    pair.start()
+    rests: list[float] = []
+    for _ in range(5):
+        pair.settle()
+        assert pair.sides[0].state is State.ESTABLISHED
+        pair.carry_out(1, pair.sides[1].on_reset(pair.now_s, "again"))
+        pair.settle()
+        rests.append(pair.sides[0].next_deadline_s() - pair.now_s)
+        pair.advance(40.0)
+    assert rests == [1.0, 1.0, 1.0, 1.0, 1.0]
+    number = pair.list_established(0)[-1]
+    pair.carry_out(0, pair.sides[0].on_closed(number, pair.now_s, "reset"))
+    assert pair.sides[0].next_deadline_s() - pair.now_s == 1.0  # the first that counts
 
 
 def test_stop_tells_the_peer_why() -> None:
@@ -437,7 +455,7 @@ def test_reset_rests_as_configured() -> None:
 def test_stop_while_dialling_gives_the_dial_up() -> None:
     session = Session(make_settings())
     session.on_start(0.0)
-    assert type(session.on_stop()[0]).__name__ == "AbortConnect"
+    assert session.on_stop()[0] == AbortConnect(is_unanswered=False)
 
 
 def test_fault_of_the_shells_decoder_ends_the_session() -> None:

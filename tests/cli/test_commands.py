@@ -11,11 +11,14 @@ from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 
+import betterproto
 import pytest
 
 from gobgp_trio.api.pb.api import (
     AddPathRequest,
     DeletePathRequest,
+    DisablePeerRequest,
+    EnablePeerRequest,
     GetNetlinkResponse,
     GetTableRequest,
     GetTableResponse,
@@ -29,6 +32,9 @@ from gobgp_trio.api.pb.api import (
     Peer,
     PeerState,
     PeerStateSessionState,
+    ResetPeerRequest,
+    ResetPeerRequestDirection,
+    ShutdownPeerRequest,
 )
 from gobgp_trio.api.wire import MalformedMessage
 from gobgp_trio.cli import main
@@ -93,7 +99,7 @@ def test_a_word_that_could_be_two_commands_is_refused(run: Run) -> None:
         ("nosuch", 'unknown command "nosuch" for "gobgp" (there are: global, help, neighbor'),
         ("global nosuch", 'unknown command "nosuch" for "gobgp global" (there are: rib)'),
         ("netlink import nosuch", 'unknown command "nosuch"'),
-        ("neighbor 10.0.0.1 nosuch", "(there are: adj-in, adj-out)"),
+        ("neighbor 10.0.0.1 nosuch", "(there are: adj-in, adj-out, disable, enable"),
         ("global --nosuch", "No such option"),
         ("global -p abc", "not a valid integer"),
         ("global -p 70000", "not in the range"),
@@ -253,6 +259,10 @@ def test_an_answer_that_makes_no_sense_is_an_error(daemon: FakeDaemon) -> None:
 # --- neighbors ---------------------------------------------------------------
 
 
+def pb_direction(number: int) -> ResetPeerRequestDirection:
+    return ResetPeerRequestDirection(number)
+
+
 def make_peer(address: str, state: int) -> Peer:
     found = PeerState(neighbor_address=address, session_state=PeerStateSessionState(state))
     return Peer(state=found)
@@ -315,6 +325,38 @@ def test_an_empty_table_of_a_session_that_is_down_is_an_error(run: Run, daemon: 
     daemon.peers = [make_peer("10.0.0.1", 3)]
     text = "neighbor 10.0.0.1's BGP session is not established"
     assert run("neighbor 10.0.0.1 adj-in") == (1, f"{text}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("reset", ResetPeerRequest("10.0.0.1")),
+        ("reset --reason again", ResetPeerRequest("10.0.0.1", "again")),
+        ("softreset", ResetPeerRequest("10.0.0.1", soft=True, direction=pb_direction(3))),
+        ("softresetin", ResetPeerRequest("10.0.0.1", soft=True, direction=pb_direction(1))),
+        ("softresetout", ResetPeerRequest("10.0.0.1", soft=True, direction=pb_direction(2))),
+        ("disable --reason night", DisablePeerRequest("10.0.0.1", "night")),
+        ("shutdown --reason night", ShutdownPeerRequest("10.0.0.1", "night")),
+        ("enable", EnablePeerRequest("10.0.0.1")),
+    ],
+)
+def test_acting_on_a_session(
+    run: Run, daemon: FakeDaemon, line: str, wanted: betterproto.Message
+) -> None:
+    daemon.peers = [make_peer("10.0.0.1", 6)]
+    assert run(f"neighbor 10.0.0.1 {line}") == (0, "", "")
+    assert daemon.requests[-1] == wanted
+    daemon.refusal = "no"
+    assert run(f"neighbor 10.0.0.1 {line}") == (1, "rpc error: code = Unknown desc = no\n", "")
+
+
+def test_acting_on_a_session_that_is_not_there(run: Run, daemon: FakeDaemon) -> None:
+    daemon.peers = [make_peer("10.0.0.1", 6)]
+    for word in ("reset", "softreset", "disable", "enable", "shutdown"):
+        assert run(f"neighbor 10.0.0.9 {word}") == (1, "not found neighbor 10.0.0.9\n", "")
+    assert run("neighbor all disable") == (1, "not found neighbor all\n", "")
+    assert run("neighbor all reset") == (0, "", "")
+    assert daemon.requests[-1] == ResetPeerRequest("all")
 
 
 # --- netlink -----------------------------------------------------------------

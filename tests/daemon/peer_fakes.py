@@ -311,11 +311,13 @@ class Network:
 
     Attributes:
         is_reachable: whether attempts succeed.
+        is_silent: whether attempts are not answered at all.
         dials_s: when the attempts came.
     """
 
     def __init__(self, capacity_octets: int = 1 << 20) -> None:
         self.is_reachable = True
+        self.is_silent = False
         self.dials_s: list[float] = []
         self.capacity_octets = capacity_octets
         self._send, self._take = trio.open_memory_channel[Remote](100)
@@ -323,6 +325,8 @@ class Network:
     async def dial(self, neighbor: Neighbor) -> Transport:
         await trio.lowlevel.checkpoint()
         self.dials_s.append(trio.current_time())
+        if self.is_silent:
+            await trio.sleep_forever()
         if not self.is_reachable:
             raise ConnectionRefusedError(111, "Connection refused")
         ours, theirs = connect_in_memory(

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import pairwise
 from time import perf_counter
 
@@ -22,6 +23,7 @@ from gobgp_trio.bgp.message import (
     write_route_refresh,
 )
 from gobgp_trio.bgp.session.outputs import DownCause, State
+from gobgp_trio.config.schema import SocketOptions
 from gobgp_trio.daemon.peer import Peer
 from gobgp_trio.types.family import Family
 from tests.daemon.peer_fakes import (
@@ -431,6 +433,25 @@ async def test_unreachable_peer_is_logged_once(autojump_clock: MockClock) -> Non
     assert [(entry["event"], entry["error"]) for entry in said] == [
         ("cannot connect", "Connection refused")
     ]
+
+
+@pytest.mark.parametrize(
+    ("sockets", "said"),
+    [
+        (SocketOptions(), "no answer"),
+        (SocketOptions(password="x"), "no answer; the password may be another one there, or none"),
+        (SocketOptions(ttl_min=254), "no answer; it may send with a TTL below 254"),
+    ],
+)
+async def test_silence_is_explained(
+    autojump_clock: MockClock, sockets: SocketOptions, said: str
+) -> None:
+    async with open_stage(autojump_clock) as stage:
+        stage.network.is_silent = True
+        stage.peer.neighbor = replace(stage.peer.neighbor, sockets=sockets)
+        await trio.sleep(16.0)
+        assert stage.peer.stats.last_error == said
+        assert stage.network.dials_s == [0.0, 15.0]
 
 
 async def test_passive_peer_accepts_and_never_dials(autojump_clock: MockClock) -> None:

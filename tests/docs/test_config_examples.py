@@ -28,7 +28,7 @@ REFUSED = re.findall(
 
 
 def test_the_page_has_examples() -> None:
-    assert PAGE.count("```toml\n") == 3
+    assert PAGE.count("```toml\n") == 4
     assert PAGE.count("```toml refused\n") == len(REFUSED) == 1
 
 

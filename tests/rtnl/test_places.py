@@ -2,7 +2,7 @@
 
 import pytest
 
-from gobgp_trio.rtnl.neighbor import Neighbor, read_neighbor
+from gobgp_trio.rtnl.neighbor import Neighbor, read_neighbor, write_neighbor_dump
 from gobgp_trio.rtnl.nexthop import Nexthop, read_nexthop
 from gobgp_trio.rtnl.nlmsg import MalformedNetlink
 from gobgp_trio.rtnl.rule import Rule, read_rule
@@ -29,6 +29,22 @@ FIRST_RULE = bytes.fromhex("02 00 00 00 ff 0000 01 00000000 0800 0f00 ff000000")
 
 def test_a_neighbor() -> None:
     assert read_neighbor(NEIGHBOR) == Neighbor(3, b"\x0a\0\0\x09", 0x80, b"\2\0\0\0\0\x09")
+
+
+def test_a_router_that_was_heard_of() -> None:
+    octets = NEIGHBOR[:8] + bytes.fromhex("0400 80 01") + NEIGHBOR[12:]
+    router = read_neighbor(octets)
+    assert router == Neighbor(3, b"\x0a\0\0\x09", 0x04, b"\2\0\0\0\0\x09", is_router=True)
+    assert router is not None
+    assert (router.is_usable, router.is_confirmed) == (True, False)
+
+
+def test_the_dump_of_one_interface() -> None:
+    assert write_neighbor_dump(7, 3) == bytes.fromhex(
+        "24000000 1e00 0103 07000000 00000000"  # RTM_GETNEIGH, request and dump
+        "0a 000000 00000000 0000 00 00"  # AF_INET6
+        "0800 0800 03000000"  # NDA_IFINDEX
+    )
 
 
 def test_a_bridge_entry_has_no_ip_address() -> None:
