@@ -38,7 +38,7 @@ from gobgp_trio.bgp.error_codes import (
     MALFORMED_ATTRIBUTE_LIST,
     UPDATE_ERROR,
 )
-from gobgp_trio.bgp.message import HEADER_OCTETS, UPDATE, write_message
+from gobgp_trio.bgp.message import HEADER_OCTETS, MARKER, UPDATE, write_message
 from gobgp_trio.bgp.multiprotocol import (
     MpRoutes,
     make_mp_families,
@@ -61,6 +61,7 @@ from gobgp_trio.types.attributes import (
 from gobgp_trio.types.family import Family
 
 _IPV4 = Family.IPV4_UNICAST
+_UPDATE_HEAD = bytes((UPDATE, 0, 0))  # with no withdrawn routes
 
 
 class Update:
@@ -335,8 +336,14 @@ def write_reach(
         link_local: 16 octets or ``b""``.
     """
     if family is _IPV4 and len(next_hop) == 4:
-        hop = b"\x40\x03\x04" + next_hop
         path_end = _as_path_end(outgoing)
+        joined = b"".join(nlris)
+        size = HEADER_OCTETS + 4 + len(outgoing) + 7 + len(joined)
+        if joined and size <= context.max_message_octets:  # the usual case, written flat
+            head = size.to_bytes(2, "big") + _UPDATE_HEAD + (len(outgoing) + 7).to_bytes(2, "big")
+            hop = b"\x40\x03\x04" + next_hop
+            return [b"".join((MARKER, head, outgoing[:path_end], hop, outgoing[path_end:], joined))]
+        hop = b"\x40\x03\x04" + next_hop
         block = b"\0\0" + u16(len(outgoing) + 7) + outgoing[:path_end] + hop + outgoing[path_end:]
         groups = _pack(nlris, context.max_message_octets - HEADER_OCTETS - len(block))
         messages = [write_message(UPDATE, block + group) for group in groups]

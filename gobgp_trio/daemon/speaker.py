@@ -25,6 +25,7 @@ from gobgp_trio.rib.adj_out import AdjOut
 from gobgp_trio.rib.advertise import Audience, attributes_as_sent
 from gobgp_trio.rib.decision import Decision
 from gobgp_trio.rib.rib import Rib
+from gobgp_trio.rib.update_group import UpdateGroups
 from gobgp_trio.types.attributes import PathAttributes
 from gobgp_trio.types.family import Family
 from gobgp_trio.types.path import Path, Source, SourceKind
@@ -66,6 +67,7 @@ class SessionLink:
             negotiated.families,
             self._ring,
             has_refresh_marks=negotiated.enhanced_route_refresh,
+            group=speaker.update_groups.find(audience),
         )
         self._renewals = Renewals(speaker.rib, source)
         self._peer_restarts = negotiated.peer_open.capabilities.graceful_restart is not None
@@ -165,6 +167,7 @@ class Speaker:
     Attributes:
         rib: the tables.
         attribute_table: where the attribute sets of all peers are interned.
+        update_groups: established sessions that are told everything alike.
         links: the link of each established session by the peer's configured address.
         local: the source of paths that were added over the API.
         global_as: our AS number where a neighbor's configuration has no other.
@@ -180,6 +183,7 @@ class Speaker:
     ) -> None:
         self.rib = rib
         self.attribute_table = AttributeTable()
+        self.update_groups = UpdateGroups()
         self.links: dict[str, SessionLink] = {}
         self.local = Source(SourceKind.LOCAL, LOCAL_SOURCE_NAME)
         self.is_stopping = False

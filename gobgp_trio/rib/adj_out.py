@@ -16,19 +16,22 @@ Rules:
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 
 from gobgp_trio.bgp.message import REFRESH_BEGIN, REFRESH_END, write_route_refresh
 from gobgp_trio.bgp.update import write_end_of_rib, write_reach, write_unreach
-from gobgp_trio.rib.advertise import Announcement, Audience, announce, may_tell
+from gobgp_trio.rib.advertise import Announcement, Audience, may_tell
 from gobgp_trio.rib.shards import PART_OF, Shards
-from gobgp_trio.rib.table import Table
+from gobgp_trio.rib.table import Held, Table
+from gobgp_trio.rib.update_group import UpdateGroup
 from gobgp_trio.types.attributes import PathAttributes
 from gobgp_trio.types.family import Family
 from gobgp_trio.types.path import BestChanges, Path
 
 # Prefixes looked at in one batch: 3 ms when an attribute set has four of them.
 BATCH_ROUTES = 1000
+# Changes that may wait before they are looked through for prefixes that changed twice.
+JOIN_CHANGES = 20_000
 # What one route takes in an UPDATE, by experience: its NLRI and its share of the attributes.
 TYPICAL_ROUTE_OCTETS = 16
 
@@ -67,7 +70,8 @@ class _FamilyOut:
 
     Attributes:
         advertised: NLRI key -> the path that the peer was told of.
-        changed: prefixes to look at (the values do not matter).
+        changed: prefixes to look at, as the RIB told of them (the values do not matter).
+        changed_count: of these, a prefix that was told of twice among them counting twice.
         taken: those of an earlier ``changed`` that are being looked at now.
         walk: over all prefixes, for a new session or a route refresh.
         is_refresh: the walk tells the peer what it was told before, too.
@@ -75,8 +79,10 @@ class _FamilyOut:
     """
 
     __slots__ = (
+        "_join_at_count",
         "advertised",
         "changed",
+        "changed_count",
         "is_refresh",
         "owes_begin",
         "owes_end",
@@ -89,7 +95,9 @@ class _FamilyOut:
     def __init__(self, table: Table) -> None:
         self.table = table
         self.advertised: Shards[Path] = Shards()
-        self.changed: BestChanges = {}
+        self.changed: list[BestChanges] = []
+        self.changed_count = 0
+        self._join_at_count = JOIN_CHANGES
         self.taken: Iterator[bytes] | None = None
         self.walk: _Walk | None = None
         self.is_refresh = False
@@ -102,6 +110,22 @@ class _FamilyOut:
         self.walk = _Walk(self.table)
         self.is_refresh = is_refresh
 
+    def note(self, changes: BestChanges) -> None:
+        """Remember what changed; costs nothing per prefix but once in a while.
+
+        The RIB's own dictionaries are kept, which all peers share.  When they have grown to twice
+        what they came to the last time they are joined, so that they stay as few as the prefixes
+        that a table has.
+        """
+        self.changed.append(changes)
+        self.changed_count += len(changes)
+        if self.changed_count >= self._join_at_count:
+            joined: BestChanges = {}
+            for noted in self.changed:
+                joined.update(noted)
+            self.changed, self.changed_count = [joined], len(joined)
+            self._join_at_count = max(JOIN_CHANGES, 2 * len(joined))
+
     @property
     def has_work(self) -> bool:
         return bool(self.changed) or self.taken is not None or self.walk is not None
@@ -112,7 +136,8 @@ class _FamilyOut:
         Both get their turn, so neither a long walk nor many changes keep the other waiting.
         """
         if self.taken is None and self.changed:
-            self.taken, self.changed = iter(self.changed), {}
+            self.taken = chain.from_iterable(self.changed)
+            self.changed, self.changed_count = [], 0
         if self.taken is not None:
             nlris = list(islice(self.taken, count))
             if len(nlris) < count:
@@ -143,8 +168,13 @@ class AdjOut:
         ring: Callable[[], None],
         *,
         has_refresh_marks: bool = False,
+        group: UpdateGroup | None = None,
     ) -> None:
-        """``ring`` is called, often, whenever there is something for ``take``."""
+        """``ring`` is called, often, whenever there is something for ``take``.
+
+        ``group`` is that of the audience's kind; without one the session is a group of its own.
+        """
+        self._group = group or UpdateGroup()
         self._has_refresh_marks = has_refresh_marks
         self.audience = audience
         self.without_next_hop: set[Family] = set()
@@ -155,7 +185,7 @@ class AdjOut:
         """Note what the RIB changed (``rib.OnChanges``)."""
         out = self._outs.get(family)
         if out is not None:
-            out.changed.update(changes)
+            out.note(changes)
             self._ring()
 
     def refresh(self, family: Family) -> None:
@@ -175,6 +205,11 @@ class AdjOut:
     def has_work(self) -> bool:
         """Whether ``take`` has something to look at; it may come to nothing."""
         return any(out.has_work for out in self._outs.values())
+
+    @property
+    def waiting_count(self) -> int:
+        """Changes noted and not looked at yet; more than the prefixes that changed, but bounded."""
+        return sum(out.changed_count for out in self._outs.values())
 
     def advertised(self, family: Family) -> Shards[Path]:
         """NLRI key -> the path that the peer was told of; empty for a family it does not have.
@@ -214,25 +249,29 @@ class AdjOut:
         gone: list[bytes] = []
         batches: dict[Announcement, list[bytes]] = {}
         # Where a path's prefixes go; None for those that the peer is not told of.  One path serves
-        # many prefixes, so looking here is all that is left to do per prefix.
+        # many prefixes, and those of an UPDATE come one after the other, holding the same object.
         places: dict[Path, list[bytes] | None] = {}
+        seen: Held | None = None
+        path: Path | None = None
+        place: list[bytes] | None = None
         for nlri in nlris:
             at = PART_OF[nlri[-1]]
-            told_before = advertised[at]
             held = routes[at].get(nlri)
-            path = held[0] if isinstance(held, tuple) else held
-            if path is not None:
-                try:
+            if held is not seen:
+                seen = held
+                path = held[0] if isinstance(held, tuple) else held
+                place = None
+                if path is not None:
+                    if path not in places:
+                        places[path] = self._find_place(family, path, batches)
                     place = places[path]
-                except KeyError:
-                    place = places[path] = self._find_place(family, path, batches)
-                if place is not None:
-                    if is_refresh or told_before.get(nlri) is not path:
-                        told_before[nlri] = path
-                        place.append(nlri)
-                    continue
-            if told_before.pop(nlri, None) is not None:
-                gone.append(nlri)
+            told_before = advertised[at]
+            if path is None or place is None:
+                if told_before.pop(nlri, None) is not None:
+                    gone.append(nlri)
+            elif is_refresh or told_before.get(nlri) is not path:
+                told_before[nlri] = path
+                place.append(nlri)
         context = self.audience.context
         messages = write_unreach(context, family, gone) if gone else []
         for told, announced in batches.items():
@@ -248,7 +287,7 @@ class AdjOut:
         """The list for a path's prefixes, shared with all paths that look the same outside."""
         if not may_tell(path, self.audience):
             return None
-        told = announce(path, family, self.audience)
+        told = self._group.announce(path, family, self.audience)
         if not told.next_hop:
             self.without_next_hop.add(family)
             return None

@@ -2,7 +2,7 @@
 
 A call changes the tables first and then tells every consumer what is best now, all in one turn:
 nothing can see a change before it is in the table, and no consumer can hold up a source.  A
-consumer must only note what it is told and return (one ``dict.update`` for the peers).
+consumer must only note what it is told and return (the peers keep the dictionary as it is).
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -16,7 +16,7 @@ from gobgp_trio.types.family import Family
 from gobgp_trio.types.path import BestChanges, Path, Source
 
 # Called with the family and its changes after the table has them; the dictionary is shared by all
-# consumers: copy from it, never change or keep it.
+# consumers: keep it or copy from it, never change it.
 OnChanges = Callable[[Family, BestChanges], None]
 
 

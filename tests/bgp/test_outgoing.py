@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gobgp_trio.bgp.attr import RawAttribute, make_attributes, read_values
 from gobgp_trio.bgp.context import CodecContext
 from gobgp_trio.bgp.multiprotocol import walk_attributes
-from gobgp_trio.bgp.outgoing import Outgoing, write_outgoing
+from gobgp_trio.bgp.outgoing import Outgoing, write_outgoing, write_outgoing_long
 from gobgp_trio.types.attributes import AsSegment
 from gobgp_trio.types.sending import PrivateAs, SendCommunity, SendingRules
 from tests.bgp.update_strategies import make_context
@@ -253,3 +253,55 @@ def test_kinds_of_communities_that_go_out(
     sent = send(edits, extended_communities=(TARGET,), others=(STANDARD, LARGE))
     items, _ = walk_attributes(bytes.fromhex(sent))
     assert [code for _, code, _ in items if code in {8, 16, 32}] == codes
+
+
+any_segments = st.tuples(
+    st.integers(1, 4), st.lists(st.integers(1, 2**32 - 1), min_size=1, max_size=70).map(tuple)
+)
+extras: st.SearchStrategy[RawAttribute] = st.tuples(
+    st.sampled_from([0x80, 0xC0, 0xE0]), st.integers(19, 255), st.binary(max_size=300)
+)
+
+
+@given(
+    st.lists(any_segments, max_size=3).map(tuple),
+    st.none() | st.just(7),
+    st.none() | st.just(200),
+    st.lists(st.integers(0, 2**32 - 1), max_size=70),
+    st.sampled_from([(), (bytes.fromhex("0002fde800000001"), bytes.fromhex("4002fde800000001"))]),
+    st.lists(extras, max_size=3, unique_by=lambda item: item[1]).map(tuple),
+    st.booleans(),
+)
+def test_the_short_way_gives_what_the_long_way_gives(
+    as_path: tuple[AsSegment, ...],
+    med: int | None,
+    local_pref: int | None,
+    communities: list[int],
+    extended_communities: tuple[bytes, ...],
+    others: tuple[RawAttribute, ...],
+    keep_med: bool,
+) -> None:
+    for next_hop in (b"\xc0\0\2\1", bytes(15) + b"\1"):
+        attributes = make_attributes(
+            origin=0,
+            next_hop=next_hop,
+            as_path=as_path,
+            med=med,
+            local_pref=local_pref,
+            communities=communities,
+            extended_communities=extended_communities,
+            others=others,
+        )
+        edits = Outgoing(EXTERNAL, prepend_as=65000, keep_med=keep_med)
+
+        assert edits.is_plain
+        assert write_outgoing(attributes, edits) == write_outgoing_long(attributes, edits)
+
+
+def test_who_takes_the_short_way() -> None:
+    assert Outgoing(EXTERNAL, prepend_as=65000).is_plain
+    assert not Outgoing(EXTERNAL).is_plain
+    assert not Outgoing(INTERNAL, prepend_as=65000).is_plain
+    assert not Outgoing(OLD_EXTERNAL, prepend_as=65000).is_plain
+    rules = SendingRules(communities=SendCommunity.NONE)
+    assert not replace(Outgoing(EXTERNAL, prepend_as=65000), rules=rules).is_plain
