@@ -335,6 +335,12 @@ def _refuse_from_new_speaker(context: CodecContext) -> None:
         raise _Malformed(OPTIONAL_ATTRIBUTE_ERROR, "not for peers with 4-octet AS numbers")
 
 
+def _read_large_communities(value: bytes, context: CodecContext) -> bytes:
+    """Wire: 12 octets each; a repeated one is left out (RFC 8092 section 5)."""
+    _multiple_of(12)(value, context)
+    return b"".join(dict.fromkeys(value[at : at + 12] for at in range(0, len(value), 12)))
+
+
 def _read_aigp(value: bytes, _: CodecContext) -> bytes:
     """Wire: TLVs of type (1 octet), length (2, of the whole TLV), value; RFC 7311 section 3.
 
@@ -396,7 +402,7 @@ ATTRIBUTE_TABLE: dict[int, AttributeRow] = {
         is_internal=True,
         is_quiet=True,
     ),
-    LARGE_COMMUNITY: AttributeRow("LARGE_COMMUNITY", OPTIONAL_TRANSITIVE, _multiple_of(12)),
+    LARGE_COMMUNITY: AttributeRow("LARGE_COMMUNITY", OPTIONAL_TRANSITIVE, _read_large_communities),
 }
 
 

@@ -187,8 +187,18 @@ def read_plain(
             local_pref = int.from_bytes(block[at + 3 : at + 7], "big")
         elif code == AGGREGATOR and block[at + 3 : at + 7] == _AS_0:
             return None
+        elif code == LARGE_COMMUNITY and _has_repeats(block[at + 3 : at + 3 + block[at + 2]]):
+            return None
         last = code
         at += 3 + block[at + 2]
     if at != end:
         return None
     return PathAttributes(block, next_hop, link_local, origin, local_pref, med, count, neighbor_as)
+
+
+def _has_repeats(large_communities: bytes) -> bool:
+    """Whether one of them (12 octets each) stands there twice, which is not canonical."""
+    count = len(large_communities) // 12
+    if count == 1:
+        return False
+    return len({large_communities[at : at + 12] for at in range(0, 12 * count, 12)}) < count

@@ -148,6 +148,7 @@ def test_the_short_way_serves_the_usual_shape() -> None:
         "c00804fde90064" + "80040400000007",  # not in order
         "400303c00002",  # NEXT_HOP again, and too short
         "c06300",  # unknown
+        "c02018" + ("00" * 11 + "01") * 2,  # a large community twice
         "400500",  # LOCAL_PREF from an external peer
     ],
 )
