@@ -187,8 +187,9 @@ def read_plain(
             local_pref = int.from_bytes(block[at + 3 : at + 7], "big")
         elif code == AGGREGATOR and block[at + 3 : at + 7] == _AS_0:
             return None
-        elif code == LARGE_COMMUNITY and _has_repeats(block[at + 3 : at + 3 + block[at + 2]]):
-            return None
+        elif code == LARGE_COMMUNITY:
+            if _has_repeats(block[at + 3 : at + 3 + block[at + 2]]):
+                return None
         last = code
         at += 3 + block[at + 2]
     if at != end:

@@ -24,5 +24,5 @@ def test_the_two_commands_can_be_run() -> None:
 
 def test_every_page_it_points_to_is_there() -> None:
     pages = re.findall(r"\]\(([^)#:]+)\)", README)
-    assert len(pages) == 6
+    assert len(pages) == 7
     assert [page for page in pages if not (PROJECT / page).is_file()] == []
