@@ -133,6 +133,8 @@ _AS_PATH_HEAD = bytes((0x40, AS_PATH))
 _LONG_AS_PATH_HEAD = bytes((0x50, AS_PATH, 0))
 _NEXT_HOP_HEAD = bytes((0x40, NEXT_HOP, 4))
 _AS_0 = bytes(4)
+# Whose value has more to it than its length.
+_JUDGED = frozenset((AGGREGATOR, LARGE_COMMUNITY))
 
 
 def read_plain(
@@ -185,11 +187,8 @@ def read_plain(
             med = int.from_bytes(block[at + 3 : at + 7], "big")
         elif code == LOCAL_PREF:
             local_pref = int.from_bytes(block[at + 3 : at + 7], "big")
-        elif code == AGGREGATOR and block[at + 3 : at + 7] == _AS_0:
+        elif code in _JUDGED and _is_odd(code, block[at + 3 : at + 3 + block[at + 2]]):
             return None
-        elif code == LARGE_COMMUNITY:
-            if _has_repeats(block[at + 3 : at + 3 + block[at + 2]]):
-                return None
         last = code
         at += 3 + block[at + 2]
     if at != end:
@@ -197,9 +196,9 @@ def read_plain(
     return PathAttributes(block, next_hop, link_local, origin, local_pref, med, count, neighbor_as)
 
 
-def _has_repeats(large_communities: bytes) -> bool:
-    """Whether one of them (12 octets each) stands there twice, which is not canonical."""
-    count = len(large_communities) // 12
-    if count == 1:
-        return False
-    return len({large_communities[at : at + 12] for at in range(0, 12 * count, 12)}) < count
+def _is_odd(code: int, value: bytes) -> bool:
+    """Whether AGGREGATOR has AS 0, or a large community (12 octets) stands there twice."""
+    if code == AGGREGATOR:
+        return value[:4] == _AS_0
+    count = len(value) // 12
+    return count > 1 and len({value[at : at + 12] for at in range(0, 12 * count, 12)}) < count
