@@ -135,6 +135,16 @@ async def test_an_end_and_a_begin_mark_in_one_piece_keep_what_comes_behind_them(
     assert stage.known() == nets(3)
 
 
+async def test_a_peer_that_begins_again_and_again_costs_one_task() -> None:
+    stage = Stage()
+    async with trio.open_nursery() as nursery:
+        for _ in range(100):
+            nursery.start_soon(stage.begin())
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(nursery.child_tasks) == 1
+        nursery.cancel_scope.cancel()
+
+
 async def test_families_do_not_touch_each_other() -> None:
     stage = Stage()
     stage.announce(1, 2)
