@@ -29,6 +29,13 @@ def make_path(next_hop: int = 9, as_: int = 64501) -> Path:
     return Path(FEEDER, attributes, 1.0)
 
 
+def drain(out: AdjOut) -> list[bytes]:
+    messages: list[bytes] = []
+    while out.has_work:
+        messages += out.take(65536)
+    return messages
+
+
 def test_what_one_session_is_told_is_worked_out_once() -> None:
     group, path = UpdateGroup(), make_path()
     first = group.announce(path, IPV4, make_audience(2))
@@ -96,8 +103,7 @@ def test_changes_of_a_peer_that_does_not_read_stay_as_few_as_the_prefixes() -> N
     rib = Rib([IPV4])
     rib.add_source(FEEDER)
     out = AdjOut(make_audience(2), rib.tables, [IPV4], lambda: None)
-    while out.has_work:
-        out.take(65536)
+    drain(out)
     rib.subscribe(out.on_changes)
     nlris = [bytes((24, 10, number >> 8, number & 255)) for number in range(1000)]
     rounds = 3 * JOIN_CHANGES // 1000
@@ -105,9 +111,7 @@ def test_changes_of_a_peer_that_does_not_read_stay_as_few_as_the_prefixes() -> N
         rib.announce(FEEDER, IPV4, make_path(as_=number + 1).attributes, nlris, 1.0)
 
     assert out.waiting_count <= JOIN_CHANGES
-    messages: list[bytes] = []
-    while out.has_work:
-        messages += out.take(65536)
+    messages = drain(out)
     joined = b"".join(messages)
     assert joined.count((rounds).to_bytes(4, "big")) == 1  # the last one's AS, in one UPDATE
     assert len(messages) == 1
