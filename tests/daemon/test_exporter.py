@@ -519,3 +519,20 @@ async def test_rules_that_no_longer_match_take_their_routes_out(autojump_clock: 
         rig.announce(NET)
         await settle()
         assert rig.routes() == []
+
+
+async def test_ipv6_has_no_metric_zero(autojump_clock: MockClock) -> None:
+    async with exporting(autojump_clock, ExportRule("all", metric=0)) as rig:
+        rig.announce("2001:db8:9::/48", via="2001:db8::9")
+        await settle()
+        there = "2001:db8:9::/48 via 2001:db8::9 table 254 metric 1024"
+        assert rig.routes() == [there]
+        rig.kernel.route("delete", "2001:db8:9::/48", metric=1024)
+        await trio.sleep(1)
+        assert rig.routes() == [there]
+        rig.kernel.lose_events()
+        await trio.sleep(1)
+        assert rig.exporter.stats.repairs_count == 1
+        rig.withdraw("2001:db8:9::/48")
+        await settle()
+        assert rig.routes() == []

@@ -162,7 +162,7 @@ def _device_the_kernel_finds(hop: IpAddress, facts: Facts) -> int:
     """
     for route in _covering(hop, facts):
         for gateway, link, _ in route.hops:
-            if gateway is None and link in facts.up:
+            if route.forwards and gateway is None and link in facts.up:
                 return link
         if hop.version == 6:
             break

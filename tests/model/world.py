@@ -220,29 +220,21 @@ class World:
 
     def check(self) -> None:
         """The kernel has what the model says."""
-        assert self.ours() == self.expected(), self.explain()
+        ours, expected = self.ours(), self.expected()
+        assert ours == expected, self.explain(ours, expected)
 
-    def explain(self) -> str:
+    def explain(self, ours: Fib, expected: Fib) -> str:
         """What a failed comparison shows beside the two FIBs."""
+        text = [f"too much: {key} {legs}" for key, legs in ours.items() - expected.items()]
+        text += [f"missing: {key} {legs}" for key, legs in expected.items() - ours.items()]
         exporter = self.service.exporter
-        waiting = (
-            []
-            if exporter is None
-            else [
-                f"{target.key.table_id}/{target.key.metric} {format_prefix(target.family, nlri)}: "
-                f"{entry.state.value} {entry.detail}"
-                for target in exporter.planner.targets.values()
-                for nlri, entry in target.waiting.items()
-            ]
-        )
-        return "\n".join(
-            [
-                "waiting:",
-                *waiting,
-                "foreign:",
-                *(str(r) for r in self.foreign() if r.table_id != 255),
-            ]
-        )
+        for target in exporter.planner.targets.values() if exporter is not None else ():
+            for nlri, entry in target.waiting.items():
+                prefix = format_prefix(target.family, nlri)
+                place = f"{target.key.table_id}/{target.key.metric}"
+                text.append(f"waiting: {prefix} in {place}: {entry.state.value}, {entry.detail}")
+        text += [f"foreign: {route}" for route in self.foreign() if route.table_id != 255]
+        return "\n".join(text)
 
 
 def _key(route: KernelRoute) -> tuple[int, int, IpNetwork]:
