@@ -26,7 +26,7 @@ from setproctitle import setproctitle, setthreadtitle
 
 from gobgp_trio.api.bridge import ApiAddressError, open_listeners, run_api
 from gobgp_trio.api.service.methods import make_methods
-from gobgp_trio.config.problems import ConfigError
+from gobgp_trio.config.problems import ConfigError, FileUnreadable
 from gobgp_trio.config.schema import Config
 from gobgp_trio.config.toml import Loaded, load_config
 from gobgp_trio.daemon.daemon import EXIT_API, Daemon, StartRefused
@@ -35,6 +35,7 @@ from gobgp_trio.daemon.logs import LEVELS, configure_logging
 from gobgp_trio.version import VERSION
 
 EXIT_CONFIG = 1
+EXIT_FILE = 6
 DEFAULT_API_HOSTS = "127.0.0.1:50051"
 
 log = structlog.get_logger()
@@ -115,7 +116,7 @@ def _load_or_exit(config_file: str) -> Loaded:
     except ConfigError as error:
         for problem in error.problems:
             click.echo(f"gobgpd: {problem}", err=True)
-        sys.exit(EXIT_CONFIG)
+        sys.exit(EXIT_FILE if isinstance(error, FileUnreadable) else EXIT_CONFIG)
 
 
 def _become_gobgpd() -> None:

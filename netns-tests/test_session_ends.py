@@ -71,6 +71,22 @@ def test_bird_killed_and_started_again(lab: Lab) -> None:
     wait_until(lambda: list_prefixes(pair.router) == ["198.51.100.0/24"], "installed again")
 
 
+def test_a_machine_that_was_replaced_without_a_word(lab: Lab) -> None:
+    """The cable goes to another machine with the same address: it knows nothing of our session."""
+    pair = Pair(lab)
+    pair.start({})
+    pair.daemon.wait_established(THEIRS)
+    other = lab.namespace("other")
+    pair.peer.ip(f"link set eth0 netns {other.name}")
+    other.ip(f"address add {THEIRS}/24 dev eth0")
+    other.ip("link set eth0 up")
+    bird = Bird(other, pair.folder, f"router id {THEIRS};\n{bird_session()}", name="other")
+    assert pair.daemon.neighbor_state(THEIRS) == "Establ"
+    bird.wait_established("gobgpd")
+    (down,) = pair.daemon.messages("session down")
+    assert down["reason"] == "receiving failed: Connection reset by peer"
+
+
 def test_wrong_as_is_refused_and_said(lab: Lab) -> None:
     pair = Pair(lab)
     pair.start_bird({}, bird_session(local_as=65099))
@@ -90,8 +106,8 @@ def wait_count(pair: Pair, count: int) -> None:
     )
 
 
-def test_short_hold_time_survives_a_large_table_both_ways(lab: Lab) -> None:
-    """20,000 routes each way and back out, with a hold time of 3 s."""
+def test_short_hold_time_survives_a_large_table_that_comes_and_goes(lab: Lab) -> None:
+    """20,000 routes come, go and come again, with a hold time of 3 s."""
     pair = Pair(lab)
     routes = {f"20.{n >> 8}.{n & 255}.0/24": "" for n in range(20_000)}
     pair.start_bird({}, bird_session(hold_time_s=3))

@@ -65,9 +65,7 @@ def test_a_wrong_password_and_its_change_by_reload(lab: Lab, dials: bool) -> Non
     pair = Pair(lab)
     pair.start_bird({PREFIX: ""}, bird_with('password "s3cret";', dials=dials))
     pair.start_daemon(with_password("another", passive=dials))
-    stays(
-        lambda: pair.bird.state("gobgpd") != "Established", "there is no session", for_s=2.5
-    )
+    stays(lambda: pair.bird.state("gobgpd") != "Established", "there is no session", for_s=2.5)
     if not dials:
         wait_until(
             lambda: "no answer; the password may be another one" in pair.daemon.log(),
@@ -77,9 +75,7 @@ def test_a_wrong_password_and_its_change_by_reload(lab: Lab, dials: bool) -> Non
     pair.bird.wait_established("gobgpd")
     pair.reload(neighbor(passive=dials))
     wait_until(lambda: pair.bird.state("gobgpd") != "Established", "the session is closed")
-    stays(
-        lambda: pair.bird.state("gobgpd") != "Established", "none without password", for_s=2.5
-    )
+    stays(lambda: pair.bird.state("gobgpd") != "Established", "none without password", for_s=2.5)
     assert "Received: Other configuration change" in pair.bird.log.read_text()
     pair.reload(with_password("s3cret", passive=dials))
     pair.bird.wait_established("gobgpd")
@@ -238,6 +234,10 @@ def test_the_source_address_is_the_configured_one(lab: Lab) -> None:
     wait_until(lambda: "Cannot assign requested address" in pair.daemon.log(), "we have none such")
 
 
+def bound_to(block: str, interface: str) -> str:
+    return with_keys(block, f'transport.config.bind-interface = "{interface}"')
+
+
 @pytest.mark.parametrize("dials", [False, True], ids=["we dial", "BIRD dials"])
 def test_a_session_is_bound_to_its_interface(lab: Lab, dials: bool) -> None:
     """The peer's address is reached by two cables; the route says the first, the key the second."""
@@ -254,24 +254,21 @@ def test_a_session_is_bound_to_its_interface(lab: Lab, dials: bool) -> None:
     router.ip(f"route add {THEIRS}/32 via 10.0.1.2 dev eth1 metric 2")
     peer.ip(f"route add {OURS}/32 via 10.0.1.1 dev eth1")
     session = bird_session(families=(4,), dials=dials).replace("  direct;", "  multihop 2;")
-    bird = Bird(
-        peer, lab.folder, f"router id {THEIRS};\n{session.replace('gateway direct;', '')}"
-    )
+    bird = Bird(peer, lab.folder, f"router id {THEIRS};\n{session.replace('gateway direct;', '')}")
     block = with_keys(
         neighbor(families=(4,), passive=dials),
         "ebgp-multihop.config.enabled = true",
         f'transport.config.local-address = "{OURS}"',
     )
-    bound = block.replace("local-address", 'bind-interface = "eth1"\n  transport.config.local-address')
     first, second = Capture(router, "eth0"), Capture(router, "eth1")
-    daemon = Gobgpd(router, lab.folder, GLOBAL + bound)
+    daemon = Gobgpd(router, lab.folder, GLOBAL + bound_to(block, "eth1"))
     bird.wait_established("gobgpd")
     assert first.sent_by(OURS, lambda s: s.payload_octets > 0) == []
     assert second.sent_by(OURS, lambda s: s.payload_octets > 0) != []
     assert f"{OURS}%eth1:" in router.run("ss", "-tnH", "state", "established")
     daemon.reload(GLOBAL + block)
     wait_until(lambda: first.sent_by(OURS, lambda s: s.payload_octets > 0) != [], "by the route")
-    daemon.reload(GLOBAL + block.replace("local-address", 'bind-interface = "eth9"\n  transport.config.local-address'))
+    daemon.reload(GLOBAL + bound_to(block, "eth9"))
     if not dials:
         wait_until(lambda: "No such device" in daemon.log(), "there is no such interface")
 
@@ -348,6 +345,16 @@ def test_an_unnumbered_peer_changes_its_address(lab: Lab) -> None:
     pair.bird.wait_established("gobgpd")
 
 
+def wait_said(pair: Pair, text: str) -> None:
+    wait_until(lambda: text in pair.bird.log.read_text(), f"BIRD logs {text}")
+
+
+def wait_ends(pair: Pair, count: int) -> None:
+    wait_until(
+        lambda: len(pair.daemon.messages("session down")) == count, "we saw the session's end"
+    )
+
+
 def test_resets_and_shutdowns_by_command(lab: Lab) -> None:
     """The operator's words reach BIRD; repeated resets do not slow the peer."""
     pair = Pair(lab)
@@ -357,14 +364,10 @@ def test_resets_and_shutdowns_by_command(lab: Lab) -> None:
     for number in range(4):
         pair.bird.wait_established("gobgpd", timeout_s=6)
         assert pair.daemon.command(f"neighbor {THEIRS} reset --reason again-{number}") == ""
-        said = f'Administrative reset: "again-{number}"'
-        wait_until(lambda said=said: said in pair.bird.log.read_text(), "BIRD has our words")
+        wait_said(pair, f'Administrative reset: "again-{number}"')
     pair.bird.wait_established("gobgpd")
     pair.daemon.command(f"neighbor {THEIRS} disable --reason maintenance")
-    wait_until(
-        lambda: 'Administrative shutdown: "maintenance"' in pair.bird.log.read_text(),
-        "BIRD has our words",
-    )
+    wait_said(pair, 'Administrative shutdown: "maintenance"')
     wait_until(lambda: pair.daemon.neighbor_state(THEIRS) == "Idle(Admin)", "it is down")
     pair.reload(quick)
     stays(lambda: pair.daemon.neighbor_state(THEIRS) == "Idle(Admin)", "still", for_s=1.5)
@@ -379,9 +382,7 @@ def test_resets_by_the_peer_do_not_slow_it(lab: Lab) -> None:
     pair.daemon.wait_established(THEIRS)
     for ends in range(1, 6):
         pair.bird.command('restart gobgpd "again"')
-        wait_until(
-            lambda ends=ends: len(pair.daemon.messages("session down")) == ends, "we saw the end"
-        )
+        wait_ends(pair, ends)
         pair.bird.wait_established("gobgpd", timeout_s=5)
     reasons = {event["reason"] for event in pair.daemon.messages("session down")}
     assert reasons == {"received notification cease: administrative reset: again"}

@@ -50,6 +50,10 @@ class ConfigError(Exception):
         return "\n".join(str(problem) for problem in self.problems)
 
 
+class FileUnreadable(ConfigError):
+    """There is no such file, or we may not read it."""
+
+
 def quote(text: str) -> str:
     """Text in double quotes, cut when long, always on one line."""
     shown = text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "..."

@@ -13,7 +13,7 @@ from tomlkit.exceptions import ParseError, TOMLKitError
 from gobgp_trio.config.build import build_config
 from gobgp_trio.config.checked import Checked
 from gobgp_trio.config.positions import LineIndex
-from gobgp_trio.config.problems import ConfigError, Problem, quote
+from gobgp_trio.config.problems import ConfigError, FileUnreadable, Problem, quote
 from gobgp_trio.config.schema import Config
 
 
@@ -38,7 +38,8 @@ def load_config(path: str | Path) -> Loaded:
     try:
         octets = Path(path).read_bytes()
     except OSError as error:
-        raise _whole_file(file_name, f"cannot be read: {error.strerror}") from None
+        problem = Problem(file_name, 0, "", f"cannot be read: {error.strerror}")
+        raise FileUnreadable([problem]) from None
     try:
         text = octets.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -100,8 +100,10 @@ def read_frame(frame: bytes) -> Segment | None:
 def _read_tcp(octets: bytes, ends: list[str], *, ttl: int, tos: int) -> Segment:
     source_port, destination_port = struct.unpack_from("!HH", octets)
     header_octets = (octets[12] >> 4) * 4
+    source, destination = ends
     return Segment(
-        *ends,
+        source,
+        destination,
         source_port,
         destination_port,
         ttl,
