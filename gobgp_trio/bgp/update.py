@@ -372,6 +372,18 @@ def write_reach(
     return messages if messages or not nlris else write_unreach(context, family, nlris)
 
 
+def has_room(
+    context: CodecContext, family: Family, outgoing: bytes, next_hop: bytes, link_local: bytes
+) -> bool:
+    """Whether an UPDATE with these attributes can offer any route; arguments as ``write_reach``."""
+    longest_nlri = 1 + family.address_octets
+    if family is _IPV4 and len(next_hop) == 4:
+        fixed = HEADER_OCTETS + 4 + len(outgoing) + 7
+    else:
+        fixed = HEADER_OCTETS + 4 + 4 + 5 + len(next_hop) + len(link_local) + len(outgoing)
+    return fixed + longest_nlri <= context.max_message_octets
+
+
 def _as_path_end(outgoing: bytes) -> int:
     """Where NEXT_HOP goes: behind ORIGIN (4 octets) and AS_PATH."""
     if outgoing[4] & FLAG_EXTENDED:

@@ -6,7 +6,7 @@ the other direction the link's doorbell wakes the peer's writer, which takes UPD
 socket does (``rib.adj_out``).
 """
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from time import time
 
 import structlog
@@ -74,7 +74,7 @@ class SessionLink:
         self._speaker = speaker
         self._limits = PrefixLimits(source.name, self._count_received)
         self._doorbell = trio.Event()
-        self._warned: set[Family] = set()
+        self._warned: set[tuple[str, Family]] = set()
 
     def apply(self, updates: list[Update]) -> None:
         """Take in a buffer's worth of UPDATEs.
@@ -137,14 +137,21 @@ class SessionLink:
         ``[]`` also when what was looked at came to nothing; then ``wait_outgoing`` knows of more.
         """
         messages = self.adj_out.take(max_octets)
-        for family in self.adj_out.without_next_hop - self._warned:
-            self._warned.add(family)
-            log.warning(
-                "no address of ours for the next hop, these routes are not advertised",
-                peer=self.source.name,
-                family=family.config_name,
-            )
+        self._warn_once(
+            "no address of ours for the next hop, these routes are not advertised",
+            self.adj_out.without_next_hop,
+        )
+        self._warn_once(
+            "some routes' attributes are too long for this session, these are not advertised",
+            self.adj_out.too_long,
+        )
         return messages
+
+    def _warn_once(self, message: str, families: Iterable[Family]) -> None:
+        for family in families:
+            if (message, family) not in self._warned:
+                self._warned.add((message, family))
+                log.warning(message, peer=self.source.name, family=family.config_name)
 
     async def close(self) -> None:
         """Withdraw all that the session brought, letting others run every few ms.

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 
 from gobgp_trio.bgp.message import REFRESH_BEGIN, REFRESH_END, write_route_refresh
-from gobgp_trio.bgp.update import write_end_of_rib, write_reach, write_unreach
+from gobgp_trio.bgp.update import has_room, write_end_of_rib, write_reach, write_unreach
 from gobgp_trio.rib.advertise import Announcement, Audience, may_tell
 from gobgp_trio.rib.shards import PART_OF, Shards
 from gobgp_trio.rib.table import Held, Table
@@ -158,6 +158,8 @@ class AdjOut:
         audience: the session as the export rules see it.
         without_next_hop: families of which paths were left out because we know no address of ours
             that could be their next hop.
+        too_long: families of which paths were left out because their attributes leave no room for
+            a route in a message as long as the session allows (RFC 8654 section 4).
     """
 
     def __init__(
@@ -178,6 +180,7 @@ class AdjOut:
         self._has_refresh_marks = has_refresh_marks
         self.audience = audience
         self.without_next_hop: set[Family] = set()
+        self.too_long: set[Family] = set()
         self._ring = ring
         self._outs = {family: _FamilyOut(tables[family]) for family in families}
 
@@ -290,5 +293,8 @@ class AdjOut:
         told = self._group.announce(path, family, self.audience)
         if not told.next_hop:
             self.without_next_hop.add(family)
+            return None
+        if not has_room(self.audience.context, family, *told):
+            self.too_long.add(family)
             return None
         return batches.setdefault(told, [])

@@ -526,3 +526,40 @@ def test_peers_know_what_a_naive_model_says(happenings: list[Event]) -> None:
         assert {(IPV4, nlri) for nlri in keys(peer.adj_out.advertised(IPV4))} == set(told)
         assert sorted(peer.ended) == [IPV4, IPV6]
         assert peer.adj_out.take(65536) == []
+
+
+def test_a_route_too_long_for_a_message_is_withdrawn_if_told_and_never_else(
+    feeder: Peer, external: Peer
+) -> None:
+    fits = make_path_attributes()
+    too_long = make_path_attributes(communities=tuple(range(1100)))
+    feeder.announce(fits, [NET_A], 1.0)
+    feeder.announce(too_long, [NET_B], 1.0)
+    feeder.announce(
+        make_path_attributes(communities=tuple(range(1100)), next_hop=OURS_6), [NET_6], 1.0, IPV6
+    )
+    external.hear_all()
+    assert set(external.knows) == {(IPV4, NET_A)}
+    assert keys(external.adj_out.advertised(IPV4)) == {NET_A}
+    assert external.adj_out.too_long == {IPV4, IPV6}
+
+    feeder.announce(too_long, [NET_A], 2.0)
+    external.hear_all()
+    assert external.knows == {}
+
+    feeder.withdraw([NET_A, NET_B])
+    assert external.hear_all() == []
+
+    feeder.announce(fits, [NET_B], 3.0)
+    external.hear_all()
+    assert set(external.knows) == {(IPV4, NET_B)}
+
+
+@pytest.mark.parametrize(("count", "is_told"), [(1010, True), (1011, False)])
+def test_attributes_may_fill_a_message_up_to_the_last_route(
+    feeder: Peer, external: Peer, count: int, is_told: bool
+) -> None:
+    """19 header, 4 lengths, 4 ORIGIN, 13 AS_PATH, 7 NEXT_HOP, 4 + 4n COMMUNITIES, 5 NLRI: 4096."""
+    feeder.announce(make_path_attributes(communities=tuple(range(count))), [NET_A], 1.0)
+    external.hear_all()
+    assert ((IPV4, NET_A) in external.knows) == is_told
