@@ -108,7 +108,7 @@ class Kernel(Protocol):
         """Wait for events; echoes of ``write`` are not among them.
 
         Raises:
-            EventsLost: some did not fit the buffer.
+            EventsLost: some did not fit the buffer; those before them are thrown away as well.
         """
 
 
@@ -187,8 +187,25 @@ class NetlinkKernel:
             except BlockingIOError:
                 continue
             except OSError as loss:
+                await self._discard_events()
                 raise EventsLost(f"netlink events: {loss.strerror}") from None
         return events
+
+    async def _discard_events(self) -> None:
+        """Throw away what was queued before the loss.
+
+        The kernel tells of the loss first and hands out what is older afterwards: events that a
+        dump made now has overtaken, and whose opposites may be among the lost.
+        """
+        while True:
+            try:
+                for _ in range(DATAGRAMS_PER_BATCH):
+                    self._monitor.receive_nowait()
+            except BlockingIOError:
+                return
+            except OSError:
+                continue  # lost again meanwhile
+            await trio.lowlevel.checkpoint()
 
     def close(self) -> None:
         """Give the sockets back."""

@@ -114,3 +114,22 @@ async def test_another_protocol_number_changes_whose_routes_are_foreign(
             assert holds(view, "172.17.0.0/16")
             assert not holds(view, "172.18.0.0/16")
             nursery.cancel_scope.cancel()
+
+
+async def test_events_from_before_a_loss_do_not_overtake_the_dump(
+    autojump_clock: MockClock,
+) -> None:
+    kernel = make_kernel()
+    view = KernelView({254})
+    with kernel.open() as netlink:
+        monitor = KernelMonitor(netlink, view, PROTOCOL)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(monitor.run)
+            kernel.route("add", "172.19.0.0/16", via="10.0.0.9")  # heard
+            kernel.lose_events()
+            kernel.route("delete", "172.19.0.0/16")  # not heard
+            began_s = autojump_clock.current_time()
+            await trio.sleep(0.05)
+            assert autojump_clock.current_time() - began_s < 0.1
+            assert not holds(view, "172.19.0.0/16")
+            nursery.cancel_scope.cancel()

@@ -49,6 +49,7 @@ GATEWAYS = {
     4: (("10.0.0.2", "eth0"), ("10.0.1.2", "eth1"), ("10.0.2.2", "eth2")),
     6: (("2001:db8::2", "eth0"), ("2001:db8:0:1::2", "eth1"), ("fe80::2", "eth2")),
 }
+FOREIGN = 200  # the protocol number of a program that wants our keys
 # What others route: ways to next hops, and defaults.
 STATIC_PREFIXES = (
     "172.16.0.0/16",
@@ -188,7 +189,7 @@ def quarrels(draw: st.DrawFn) -> Op:
     details: RouteDetails = {
         "table_id": draw(st.sampled_from((254, 100))),
         "metric": draw(st.sampled_from((20, 30, 0))),
-        "protocol": PROTOCOL if "ours" in mode else 99,
+        "protocol": PROTOCOL if "ours" in mode else FOREIGN,
     }
     if "delete" not in mode:
         details = {**details, **draw(route_details(version(prefix)))}
