@@ -386,3 +386,40 @@ def test_resets_by_the_peer_do_not_slow_it(lab: Lab) -> None:
         pair.bird.wait_established("gobgpd", timeout_s=5)
     reasons = {event["reason"] for event in pair.daemon.messages("session down")}
     assert reasons == {"received notification cease: administrative reset: again"}
+
+
+def test_where_we_listen(lab: Lab) -> None:
+    """One of two addresses, on another port."""
+    pair = Pair(lab)
+    pair.router.ip("address add 192.0.2.9/24 dev eth0")
+    listen = GLOBAL + '  port = 1179\n  local-address-list = ["192.0.2.9"]\n'
+    pair.daemon = Gobgpd(pair.router, pair.folder, listen + neighbor(passive=True))
+    session = bird_session(remote="192.0.2.1 port 1179", dials=True)
+    pair.start_bird({}, session)
+    wait_until(
+        lambda: "Connection refused" in pair.bird.command("show protocols"), "nobody listens there"
+    )
+    pair.bird.configure(f"router id {THEIRS};\n{session.replace('192.0.2.1', '192.0.2.9')}")
+    pair.bird.wait_established("gobgpd")
+    pair.reload(neighbor(passive=True))
+    wait_until(lambda: pair.daemon.messages("restart gobgpd for these") != [], "it says so")
+    (said,) = pair.daemon.messages("restart gobgpd for these")
+    assert said["keys"] == ["global.config.port", "global.config.local-address-list"]
+
+
+def test_a_network_of_dynamic_neighbors_has_one_password(lab: Lab) -> None:
+    pair = Pair(lab)
+    group = """
+[[peer-groups]]
+  config = { peer-group-name = "leaves", peer-as = 65002, auth-password = "%s" }
+[[dynamic-neighbors]]
+  config = { prefix = "192.0.2.0/25", peer-group = "leaves" }
+"""
+    pair.start_bird({}, bird_with('password "s3cret";', dials=True))
+    pair.daemon = Gobgpd(pair.router, pair.folder, GLOBAL + group % "another")
+    stays(lambda: pair.bird.state("gobgpd") != "Established", "no session", for_s=2.5)
+    pair.daemon.reload(GLOBAL + group % "s3cret")
+    pair.bird.wait_established("gobgpd")
+    pair.daemon.reload(GLOBAL + group % "third")
+    wait_until(lambda: pair.bird.state("gobgpd") != "Established", "the session is closed")
+    stays(lambda: pair.bird.state("gobgpd") != "Established", "no session", for_s=2.5)
