@@ -61,7 +61,7 @@ def show_capabilities(capabilities: Capabilities) -> list[str]:
             case "extended_next_hop", triples:
                 text = " ".join("/".join(map(str, triple)) for triple in triples)
             case "fqdn", names:
-                text = " ".join(names)
+                text = " ".join(name or "-" for name in names)
             case "graceful_restart", octets:
                 text = octets.hex()
             case _:
