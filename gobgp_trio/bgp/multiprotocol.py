@@ -1,5 +1,8 @@
 """MP_REACH_NLRI and MP_UNREACH_NLRI taken apart (RFC 4760), and the block they stand in.
 
+An IPv4-mapped next hop of IPv4 routes is taken for the IPv4 address that it is: within the daemon
+and on its way out an IPv4 next hop always has four octets.
+
 Rule: when the NLRIs cannot be found or told apart the session cannot go on (RFC 7606 sections 5.3
 and 7.11); a family that was not negotiated is ignored.
 """
@@ -27,8 +30,8 @@ from gobgp_trio.bgp.error_codes import (
 from gobgp_trio.bgp.nlri import NLRI_TABLE, MalformedNlri
 from gobgp_trio.bgp.wire import PeerFault, u16
 from gobgp_trio.types.attributes import FLAG_EXTENDED, MP_REACH_NLRI
-from gobgp_trio.types.family import Family
-from gobgp_trio.types.prefix import is_link_local
+from gobgp_trio.types.family import AFI_IPV4, Family
+from gobgp_trio.types.prefix import is_ipv4_mapped, is_link_local
 
 
 class MpFamily:
@@ -53,6 +56,8 @@ class MpRoutes:
     def __init__(self, family: Family, field: bytes, nlris: list[bytes]) -> None:
         self.family = family
         self.next_hop, self.link_local = split_next_hop(field)
+        if family.afi == AFI_IPV4 and is_ipv4_mapped(self.next_hop):
+            self.next_hop, self.link_local = self.next_hop[12:], b""
         self.nlris = nlris
 
 

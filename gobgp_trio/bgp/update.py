@@ -59,6 +59,7 @@ from gobgp_trio.types.attributes import (
     PathAttributes,
 )
 from gobgp_trio.types.family import Family
+from gobgp_trio.types.prefix import is_ipv4_mapped
 
 _IPV4 = Family.IPV4_UNICAST
 _UPDATE_HEAD = bytes((UPDATE, 0, 0))  # with no withdrawn routes
@@ -202,7 +203,7 @@ class UpdateDecoder:
         if key[0] < 16 or not self._context.four_octet_as:
             return None
         next_hop, link_local = split_next_hop(key[1 : 1 + key[0]])
-        if not is_host_address(next_hop):
+        if not is_host_address(next_hop) or is_ipv4_mapped(next_hop):
             return None
         attributes = read_plain(rest, self._plain_heads, next_hop, link_local)
         if attributes is not None:

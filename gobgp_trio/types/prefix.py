@@ -73,6 +73,14 @@ def parse_address(text: str) -> bytes:
         raise ValueError(f"wanted an IP address, found {text!r}") from None
 
 
+_MAPPED_HEAD = bytes(10) + b"\xff\xff"
+
+
+def is_ipv4_mapped(octets: bytes) -> bool:
+    """Whether these 16 octets are an IPv4 address in IPv6's clothes (``::ffff:192.0.2.1``)."""
+    return octets[:12] == _MAPPED_HEAD and len(octets) == 16
+
+
 def is_link_local(octets: bytes) -> bool:
     """Whether an address is IPv6 link-local (fe80::/10) or IPv4 link-local (169.254/16)."""
     if len(octets) == 16:

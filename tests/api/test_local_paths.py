@@ -181,6 +181,14 @@ async def test_an_ipv4_path_with_an_ipv6_next_hop(api: Api, attributes: dict[str
     assert (reach.family.afi, list(reach.next_hops)) == (1, ["2001:db8::9", "fe80::9"])
 
 
+async def test_an_ipv4_mapped_next_hop_of_an_ipv4_path_has_four_octets(api: Api) -> None:
+    attributes = [{"origin": {}}, {"next_hop": {"next_hop": "::ffff:192.0.2.9"}}]
+    await api.call("AddPath", **path_request("10.1.0.0/16", pattrs=attributes))
+    (answer,) = await api.call("ListPath", table_type=GLOBAL, family=IPV4)
+    (path,) = answer.destination.paths
+    assert path.pattrs[1].next_hop.next_hop == "192.0.2.9"
+
+
 async def test_equal_attributes_are_one_object(api: Api, daemon: FakeDaemon) -> None:
     for number in (1, 2):
         await api.call("AddPath", **path_request(f"10.{number}.0.0/16"))

@@ -29,6 +29,7 @@ from gobgp_trio.types.attributes import PathAttributes
 from gobgp_trio.types.family import Family, find_family
 from gobgp_trio.types.prefix import (
     format_address,
+    is_ipv4_mapped,
     is_link_local,
     nlri_of_address,
     parse_address,
@@ -153,6 +154,8 @@ def _judge_next_hops(next_hops: list[bytes], family: Family) -> tuple[bytes, byt
     """
     if not next_hops or len(next_hops) > 2:
         raise RpcError(f"wanted one or two next hops, found {len(next_hops)}")
+    if family is Family.IPV4_UNICAST:
+        next_hops = [hop[12:] if is_ipv4_mapped(hop) else hop for hop in next_hops]
     for hop in next_hops:
         if len(hop) not in (family.address_octets, 16):
             text = format_address(hop) if len(hop) in (4, 16) else hop.hex()
