@@ -1,13 +1,15 @@
 """Real sockets on the loopback: listening, dialling, their options, and what goes wrong."""
 
 import socket
+from dataclasses import replace
 
 import pytest
 import trio
 
 from gobgp_trio.bgp.session.negotiate import Endpoints
-from gobgp_trio.config.schema import Neighbor
+from gobgp_trio.config.schema import Neighbor, SocketOptions
 from gobgp_trio.daemon.listener import ListenRefused, open_listeners, run_listener
+from gobgp_trio.daemon.listening import Listening
 from gobgp_trio.daemon.transport import (
     Transport,
     dial_tcp,
@@ -121,6 +123,68 @@ async def test_ttl_of_both_ends(
         nursery.cancel_scope.cancel()
 
 
+def with_sockets(neighbor: Neighbor, **options: object) -> Neighbor:
+    return replace(neighbor, sockets=SocketOptions(**options))  # type: ignore[arg-type] # handed on
+
+
+@pytest.mark.parametrize(
+    ("theirs", "is_answered"), [("s3cret", True), ("another", False), ("", False)]
+)
+async def test_only_the_same_password_is_answered(theirs: str, is_answered: bool) -> None:
+    (listener,) = open_listeners(["127.0.0.1"], 0)
+    async with listener:
+        neighbor = with_sockets(make_neighbor(port_of(listener)), password="s3cret")
+        Listening([listener.socket]).admit("127.0.0.5", neighbor, "127.0.0.5")
+        with trio.move_on_after(0.3):
+            # The far end's password is for our address, 127.0.0.1.
+            near = await dial_tcp(with_sockets(neighbor, password=theirs))
+            near.close()
+            assert is_answered
+            return
+        assert not is_answered
+
+
+@pytest.mark.parametrize("ttl_min", [255, 64, 1])
+async def test_a_connection_from_too_far_away_is_refused(ttl_min: int) -> None:
+    (listener,) = open_listeners(["127.0.0.1"], 0)
+    Listening([listener.socket])
+    send, accepted = trio.open_memory_channel[Transport](1)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run_listener, listener, send.send_nowait)
+        dialler = make_neighbor(port_of(listener), multihop_ttl=64)
+        near = await dial_tcp(dialler)
+        far = await accepted.receive()
+        if ttl_min > 64:
+            with pytest.raises(OSError, match="wanted a connection with TTL 255 or more, found"):
+                far.configure(with_sockets(dialler, ttl_min=ttl_min))
+        else:
+            far.configure(with_sockets(dialler, ttl_min=ttl_min))
+        near.close()
+        far.close()
+        nursery.cancel_scope.cancel()
+
+
+async def test_our_port_is_the_configured_one() -> None:
+    (listener,) = open_listeners(["127.0.0.1"], 0)
+    async with listener:
+        neighbor = make_neighbor(port_of(listener))
+        with socket.socket() as spare:  # a port that is free now
+            spare.bind(("127.0.0.5", 0))
+            port = spare.getsockname()[1]
+        near = await dial_tcp(with_sockets(neighbor, local_port=port))
+        accepted, (_, found) = await listener.socket.accept()
+        assert found == port
+        near.close()
+        accepted.close()
+
+
+async def test_an_interface_that_is_not_there() -> None:
+    with pytest.raises(ListenRefused, match=r"interface nosuch0, 127\.0\.0\.1 port 0"):
+        open_listeners(["127.0.0.1"], 0, "nosuch0")
+    with pytest.raises(OSError, match="No such device"):
+        await dial_tcp(with_sockets(make_neighbor(179), bind_interface="nosuch0"))
+
+
 def test_scopes_are_interfaces() -> None:
     index = socket.if_nametoindex("lo")
     assert find_sockaddr("fe80::1%lo", 179) == (socket.AF_INET6, ("fe80::1", 179, 0, index))
@@ -136,5 +200,8 @@ def test_names_of_peers() -> None:
     link_local = bytes.fromhex("fe80" + "00" * 13 + "01")
     assert name_of_address("2001:DB8:0:0::1") == "2001:db8::1"
     assert name_of_address("FE80::1%eth0") == "fe80::1%eth0"
+    assert name_of_address("%eth0") == "%eth0"
+    with pytest.raises(ValueError, match="does not appear to be"):
+        name_of_address("eth0")
     assert name_of_remote(Endpoints(b"", link_local, index)) == "fe80::1%lo"
     assert name_of_remote(Endpoints(b"", link_local, 4_000_000)) == "fe80::1"

@@ -1,5 +1,6 @@
 """All peers together: who gets a connection, and how peers come, change and go."""
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -9,7 +10,7 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
-from gobgp_trio.bgp.message import NOTIFICATION
+from gobgp_trio.bgp.message import NOTIFICATION, UPDATE, write_message
 from gobgp_trio.bgp.session.outputs import State
 from gobgp_trio.daemon.peers import PeerManager
 from tests.daemon.peer_fakes import (
@@ -89,6 +90,36 @@ async def test_connections_find_their_peer_by_source_address(autojump_clock: Moc
             assert stage.state_of(source) is State.ESTABLISHED
         assert stage.manager.strangers_count == 0
         assert list(stage.manager.peers) == [THEIR_ADDRESS, "2001:db8::3"]
+
+
+async def test_the_other_end_of_an_interface_is_a_peer(autojump_clock: MockClock) -> None:
+    name = socket.if_indextoname(1)
+    async with open_stage(autojump_clock) as stage:
+        peer = stage.manager.add(make_neighbor(f"%{name}", passive=True))
+        await trio.testing.wait_all_tasks_blocked()
+        remote, ours = incoming("fe80::7")
+        ours.ends = replace(ours.ends, interface_index=1)
+        stage.manager.accept(ours)
+        await remote.establish()
+        await trio.testing.wait_all_tasks_blocked()
+        assert peer.state is State.ESTABLISHED
+        assert stage.manager.find(name) is peer
+        assert stage.manager.find(f"fe80::7%{name}") is peer
+        assert stage.manager.find("fe80::7") is None
+        assert stage.manager.find("nosuch0") is None
+
+
+async def test_a_peer_whose_password_cannot_be_set_is_not_let_in(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_stage(autojump_clock) as stage:
+        stage.manager.add(make_neighbor(passive=True))
+        await trio.testing.wait_all_tasks_blocked()
+        monkeypatch.setattr(stage.manager.listening, "is_protected", lambda _: False)
+        remote, ours = incoming(THEIR_ADDRESS)
+        stage.manager.accept(ours)
+        assert await remote.receive() is None
+        assert ours.is_closed
 
 
 async def test_strangers_are_closed(autojump_clock: MockClock) -> None:
@@ -224,3 +255,31 @@ async def test_shut_down_does_not_wait_for_a_peer_that_never_reads(
         begun_s = trio.current_time()
         await stage.manager.shut_down()
         assert trio.current_time() - begun_s <= 1.5
+
+
+async def test_reload_of_the_rest_after_a_reset(autojump_clock: MockClock) -> None:
+    async with open_stage(autojump_clock) as stage:
+        peer = stage.manager.add(make_neighbor())
+        await stage.establish()
+        await stage.manager.reload([replace(peer.neighbor, idle_hold_after_reset_s=7)])
+        reset_s = trio.current_time()
+        peer.reset()
+        await stage.establish()
+        assert stage.network.dials_s[-1] - reset_s == 7.0
+
+
+async def test_reload_of_what_errors_in_attributes_do(autojump_clock: MockClock) -> None:
+    attributes = bytes.fromhex("400101 09" + "4002 06 0201 0000fdea" + "400304 c0000202")
+    body = bytes(2) + len(attributes).to_bytes(2, "big") + attributes + bytes.fromhex("18 cb0071")
+    async with open_stage(autojump_clock) as stage:
+        peer = stage.manager.add(make_neighbor())
+        remote = await stage.establish()
+        await remote.send(write_message(UPDATE, body))
+        await trio.testing.wait_all_tasks_blocked()
+        assert stage.speaker.links[0].withdrawn == [bytes.fromhex("18cb0071")]
+        assert peer.state is State.ESTABLISHED
+        await stage.manager.reload([replace(peer.neighbor, treat_as_withdraw=False)])
+        assert await remote.receive() == (NOTIFICATION, bytes((6, 6)))
+        remote = await stage.establish()
+        await remote.send(write_message(UPDATE, body))
+        assert await remote.receive() == (NOTIFICATION, bytes.fromhex("0306 40010109"))
