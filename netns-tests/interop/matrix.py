@@ -35,6 +35,17 @@ FROM_INTERNAL_V4 = "an internal peer's IPv4 route: all attributes, change, withd
 FROM_INTERNAL_V6 = "an internal peer's IPv6 route: all attributes, change, withdrawal"
 TRANSIT_EXTERNAL = "a third router's route through us to an external peer"
 TRANSIT_INTERNAL = "a third router's route through us to an internal peer"
+UNKNOWN = "an attribute that nobody knows is passed on with the partial bit"
+REFLECTED = "an internal peer's route reflected to an internal peer"
+PROTECTED = "external session with a TCP MD5 password and TTL security"
+EXTENDED_NEXT_HOP = "IPv4 routes with IPv6 next hops, both ways"
+TWO_OCTET_AS = "four-octet AS numbers through a speaker of two-octet ones, both ways"
+REFRESH = "the peer asks for all routes once more (route refresh) and gets them"
+ENHANCED_REFRESH = "such a refresh has its beginning and its end marked (RFC 7313)"
+LONG_MESSAGES = "routes with 4,800 octets of communities both ways (extended messages)"
+TOO_LONG = "such a route is kept from a peer without extended messages, and nothing else"
+SHUT_BY_US = "our administrative shutdown: the peer shows its message (RFC 9003)"
+SHUT_BY_THEM = "the peer's administrative shutdown: we log its message, and the session can return"
 ENDURANCE = "sessions outlive three hold times; no error logged, no NOTIFICATION"
 
 ROWS = (
@@ -51,12 +62,43 @@ ROWS = (
     FROM_INTERNAL_V6,
     TRANSIT_EXTERNAL,
     TRANSIT_INTERNAL,
+    UNKNOWN,
+    REFLECTED,
+    PROTECTED,
+    EXTENDED_NEXT_HOP,
+    TWO_OCTET_AS,
+    REFRESH,
+    ENHANCED_REFRESH,
+    LONG_MESSAGES,
+    TOO_LONG,
     ENDURANCE,
+    SHUT_BY_US,
+    SHUT_BY_THEM,
 )
 
-ABSENT: dict[Cell, str] = {}
+ABSENT: dict[Cell, str] = {
+    (EXTENDED_NEXT_HOP, "OpenBGPD"): "it has no extended next hop in this version",
+    (UNKNOWN, "FRR"): "it does not show such attributes",
+    (REFRESH, "GoBGP"): "it never asks, for it keeps what it was sent",
+    (ENHANCED_REFRESH, "GoBGP"): "it never asks, for it keeps what it was sent",
+    (LONG_MESSAGES, "GoBGP"): "it has no extended messages in this version",
+    (LONG_MESSAGES, "OpenBGPD"): "it has no extended messages in this version",
+    (SHUT_BY_US, "ExaBGP"): "it stumbles over any message of this kind (its log says so)",
+    (SHUT_BY_THEM, "ExaBGP"): "it sends no message with it",
+    (TOO_LONG, "BIRD"): "it has extended messages",
+    (TOO_LONG, "FRR"): "it has extended messages",
+    (TOO_LONG, "ExaBGP"): "it has extended messages",
+    (TWO_OCTET_AS, "FRR"): "it cannot leave out this capability alone",
+    (TWO_OCTET_AS, "GoBGP"): "it cannot leave out this capability",
+}
 
-FIELD_NAMES = {"as_path": "an AS path", "aggregator": "AGGREGATOR", "atomic": "ATOMIC_AGGREGATE"}
+FIELD_NAMES = {
+    "unknown": "unknown attributes",
+    "partial": "the partial bit",
+    "as_path": "an AS path",
+    "aggregator": "AGGREGATOR",
+    "atomic": "ATOMIC_AGGREGATE",
+}
 
 
 def fills(row: str) -> pytest.MarkDecorator:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from harness.gobgpd import GOBGP, Gobgpd
 from harness.namespace import Lab
-from harness.peers.base import HOLD_TIME_S, Attributes, Host, Link, Peer
+from harness.peers.base import HOLD_TIME_S, PASSWORD, Attributes, Feature, Host, Link, Peer
 from harness.peers.gobgp3 import read_gobgp_path
 from interop.matrix import PEERS
 
@@ -29,8 +29,10 @@ WORKERS = 6
 class Place(Enum):
     """What a peer of this scene is to us."""
 
-    EXTERNAL = 0
-    INTERNAL = 10
+    EXTERNAL = 0  # a session for each family
+    INTERNAL = 10  # one session for both; a route reflector's client
+    SPECIAL = 20  # external, over IPv6, with whatever the peer can do beyond the ordinary
+    OLD = 30  # external, a speaker that knows AS numbers of two octets only
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +64,29 @@ class Spot:
         """What it announces itself."""
         return f"20.{self.number}.0.0/24" if version == 4 else f"2001:db8:20:{self.number}::/64"
 
+    @property
+    def features(self) -> frozenset[Feature]:
+        return PEERS[self.kind].features
+
     def links(self) -> list[Link]:
         if self.place is Place.INTERNAL:
             return [self._link(4, (4, 6), dials=True)]
-        return [self._link(4, (4,), dials=False), self._link(6, (6,), dials=True)]
+        if self.place is Place.EXTERNAL:
+            return [self._link(4, (4,), dials=False), self._link(6, (6,), dials=True)]
+        if self.place is Place.OLD:
+            return [self._link(4, (4,), frozenset({Feature.TWO_OCTET_AS}))]
+        families = (4, 6) if Feature.EXTENDED_NEXT_HOP in self.features else (6,)
+        features = self.features - {Feature.TWO_OCTET_AS}
+        return [self._link(6, families, features, dials=PEERS[self.kind].dials_with_password)]
 
-    def _link(self, version: int, families: tuple[int, ...], *, dials: bool) -> Link:
+    def _link(
+        self,
+        version: int,
+        families: tuple[int, ...],
+        features: frozenset[Feature] = frozenset(),
+        *,
+        dials: bool = False,
+    ) -> Link:
         return Link(
             local=self.own(version),
             remote=self.ours(version),
@@ -75,10 +94,16 @@ class Spot:
             remote_as=OUR_AS,
             families=families,
             dials=dials,
+            features=features,
         )
 
 
-SPOTS = [Spot(kind, place) for place in Place for kind in PEERS]
+SPOTS = [
+    Spot(kind, place)
+    for place in Place
+    for kind in PEERS
+    if place is not Place.OLD or Feature.TWO_OCTET_AS in PEERS[kind].features
+]
 
 
 class Scene:
@@ -152,6 +177,12 @@ def _neighbor(link: Link) -> str:
         f"  timers.config = {{ hold-time = {HOLD_TIME_S}, connect-retry = 1 }}\n"
         f"  transport.config.passive-mode = {str(link.dials).lower()}\n"
     )
+    if link.local_as == OUR_AS:
+        text += "  route-reflector.config.route-reflector-client = true\n"
+    if Feature.PASSWORD in link.features:
+        text = text.replace(" }", f', auth-password = "{PASSWORD}" }}', 1)
+    if Feature.TTL_SECURITY in link.features:
+        text += "  ttl-security.config = { enabled = true, ttl-min = 255 }\n"
     for version in link.families:
         text += f'  [[neighbors.afi-safis]]\n    config.afi-safi-name = "ipv{version}-unicast"\n'
     return text

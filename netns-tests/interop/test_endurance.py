@@ -8,7 +8,7 @@ from harness.peers.base import HOLD_TIME_S
 from harness.wait import wait_until
 from interop import matrix
 from interop.matrix import PEERS, fills
-from interop.scene import Place, Scene, Spot
+from interop.scene import SPOTS, Place, Scene, Spot
 
 HOLD_TIMES_COUNT = 3
 
@@ -35,9 +35,8 @@ def test_a_session_is_established(scene: Scene, spot: Spot, version: int) -> Non
 @pytest.mark.parametrize(
     ("kind", "place"),
     [
-        pytest.param(kind, place, marks=fills(matrix.ENDURANCE), id=f"{kind} {place.name}")
-        for kind in PEERS
-        for place in Place
+        pytest.param(spot.kind, spot.place, marks=fills(matrix.ENDURANCE), id=spot.name)
+        for spot in SPOTS
     ],
 )
 def test_a_session_outlives_its_hold_time_in_peace(scene: Scene, spot: Spot) -> None:

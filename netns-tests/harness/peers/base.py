@@ -12,7 +12,6 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from enum import Enum
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,7 +21,7 @@ from harness.wait import WaitedInVain, wait_until
 SESSION_TIMEOUT_S = 60.0
 ROUTE_TIMEOUT_S = 20.0
 HOLD_TIME_S = 3
-PASSWORD = "a word for two"
+PASSWORD = "a-word-for-two"
 
 
 class Feature(Enum):
@@ -41,7 +40,8 @@ class Attributes:
     """The path attributes of one route, as text and numbers people write; None is "not there".
 
     Communities of each kind and cluster ids are separated by spaces; ``extended`` holds route
-    targets and origins as ``rt:65001:100`` and ``soo:192.0.2.9:7``.
+    targets and origins as ``rt:65001:100`` and ``soo:192.0.2.9:7``; ``unknown`` an attribute that
+    nobody knows as ``200:01020304`` (code in decimal, value in hexadecimal), ``partial`` its flag.
     """
 
     origin: str = "igp"
@@ -56,6 +56,8 @@ class Attributes:
     atomic: bool | None = None
     originator: str | None = None
     cluster_list: str = ""
+    unknown: str = ""
+    partial: bool | None = None
 
     def without(self, names: Collection[str]) -> "Attributes":
         """The same with these fields as if never given."""
@@ -103,6 +105,7 @@ class Peer(ABC):
         hides: fields of ``Attributes`` that its output does not show.
         assumed_local_pref: what it shows for a route that came without LOCAL_PREF.
         features: what it can do of ``Feature``.
+        dials_with_password: it has to, because its listening socket takes no password.
     """
 
     kind: ClassVar[str]
@@ -111,6 +114,7 @@ class Peer(ABC):
     hides: ClassVar[frozenset[str]] = frozenset()
     assumed_local_pref: ClassVar[int | None] = None
     features: ClassVar[frozenset[Feature]] = frozenset()
+    dials_with_password: ClassVar[bool] = False
 
     def __init__(self, host: Host, links: Sequence[Link]) -> None:
         self.host = host
@@ -138,6 +142,11 @@ class Peer(ABC):
     def route(self, prefix: str) -> Attributes | None:
         """What it learnt over BGP for exactly this prefix, None without a route."""
 
+    def has_large(self, prefix: str, large: str) -> bool:
+        """Whether it has a route with exactly these large communities, however many."""
+        route = self.route(prefix)
+        return route is not None and route.large == large
+
     @abstractmethod
     def is_established(self, link: Link) -> bool: ...
 
@@ -153,19 +162,46 @@ class Peer(ABC):
     def ask_refresh(self, link: Link) -> None:
         """Have it send a ROUTE-REFRESH for everything it takes on this session."""
 
+    @abstractmethod
+    def updates_received(self, link: Link) -> int:
+        """A number that grows with every route it is sent, be it new or not."""
+
+    @abstractmethod
+    def refresh_marks(self, link: Link) -> int:
+        """How many beginnings and ends of a refresh it has received (RFC 7313)."""
+
+    @abstractmethod
+    def shut(self, link: Link, message: str) -> None:
+        """Close a session for good, with a message to us."""
+
+    @abstractmethod
+    def reopen(self, link: Link) -> None:
+        """Let a session that was shut begin again."""
+
+    @abstractmethod
+    def heard(self) -> str:
+        """Where it says what NOTIFICATIONs told it: its log, or its state."""
+
     @classmethod
     @abstractmethod
     def version(cls) -> str:
         """The name and version to be shown."""
 
-    def wait_established(self) -> None:
-        for link in self.links:
-            wait_until(
-                partial(self.is_established, link),
-                f"{self.kind}'s session with {link.remote} is established",
-                timeout_s=SESSION_TIMEOUT_S,
-                poll_s=0.2,
-            )
+    def wait_established(self, link: Link) -> None:
+        wait_until(
+            lambda: self.is_established(link),
+            f"{self.kind}'s session with {link.remote} is established",
+            timeout_s=SESSION_TIMEOUT_S,
+            poll_s=0.2,
+        )
+
+    def next_hop(self, prefix: str) -> str:
+        """Its own address for a route it announces: of the session's version where that may be."""
+        version = 6 if ":" in prefix else 4
+        (link,) = [one for one in self.links if version in one.families]
+        if Feature.EXTENDED_NEXT_HOP in link.features:
+            version = link.version
+        return self.host.ipv6 if version == 6 else self.host.ipv4
 
     def as_shown(self, expected: Attributes | None) -> Attributes | None:
         """What its output is when it has this route."""

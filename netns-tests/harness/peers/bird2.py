@@ -17,13 +17,15 @@ from harness.peers.base import (
 )
 
 _PATH_START = re.compile(r"^(?=\S*\s+(?:unicast|unreachable|blackhole) \[)", re.MULTILINE)
+_UNKNOWN = re.compile(r"^\s+BGP\.([0-9a-f]{2}) \[\w*\]: (.*)$", re.MULTILINE)
 _ORIGINS = {"IGP": "igp", "EGP": "egp", "Incomplete": "incomplete"}
 
 
 class BirdPeer(Peer):
     kind = "BIRD"
     binary = BIRD
-    cannot_set = frozenset({"aggregator", "atomic"})  # read-only in its filters
+    cannot_set = frozenset({"aggregator", "atomic", "unknown"})  # read-only in its filters
+    hides = frozenset({"partial"})
     assumed_local_pref = 100
     features = frozenset(Feature)
 
@@ -50,6 +52,14 @@ class BirdPeer(Peer):
         learnt = [block for block in blocks if "BGP.origin" in block and "[link" in block]
         return _read_attributes(learnt[0]) if learnt else None
 
+    def has_large(self, prefix: str, large: str) -> bool:
+        """Asked by a condition, because it shows the first few hundred characters only."""
+        words = large.split()
+        first, last = (f"({word.replace(':', ',')})" for word in (words[0], words[-1]))
+        held = "bgp_large_community"
+        condition = f"{held}.len = {len(words)} && {first} ~ {held} && {last} ~ {held}"
+        return prefix in self._bird.command(f"show route where net = {prefix} && {condition}")
+
     def is_established(self, link: Link) -> bool:
         return self._bird.state(self._name(link)) == "Established"
 
@@ -63,6 +73,24 @@ class BirdPeer(Peer):
 
     def ask_refresh(self, link: Link) -> None:
         self._bird.command(f"reload in {self._name(link)}")
+
+    def updates_received(self, link: Link) -> int:
+        shown = self._bird.command(f"show protocols all {self._name(link)}")
+        return sum(map(int, re.findall(r"Import updates:\s+(\d+)", shown)))
+
+    def refresh_marks(self, link: Link) -> int:
+        lines = self._bird.log.read_text().splitlines()
+        ours = [line for line in lines if f"{self._name(link)}: " in line]
+        return sum("Got BEGIN-OF-RR" in line or "Got END-OF-RR" in line for line in ours)
+
+    def shut(self, link: Link, message: str) -> None:
+        self._bird.command(f'disable {self._name(link)} "{message}"')
+
+    def reopen(self, link: Link) -> None:
+        self._bird.command(f"enable {self._name(link)}")
+
+    def heard(self) -> str:
+        return self._bird.log.read_text()
 
     @classmethod
     def version(cls) -> str:
@@ -99,7 +127,7 @@ class BirdPeer(Peer):
             "connect retry time 1",
             "connect delay time 1",
             "error wait time 1,2",
-            "enable route refresh yes",
+            "debug { packets }",  # the marks of a refresh are told nowhere else
         ]
         if not link.dials:
             options.append("passive")
@@ -174,4 +202,10 @@ def _read_attributes(block: str) -> Attributes:
         atomic="atomic_aggr" in found or None,
         originator=found.get("originator_id"),
         cluster_list=found.get("cluster_list", "").strip(),
+        unknown=" ".join(
+            f"{int(code, 16)}:{value.replace(' ', '')}"
+            for code, value in re.findall(
+                r"^\s+BGP\.([0-9a-f]{2}) \[\w*\]: (.*)$", block, re.MULTILINE
+            )
+        ),
     )

@@ -27,12 +27,16 @@ EXABGP = Path("/usr/sbin/exabgp")
 PIPE = Path(__file__).with_name("exabgp_pipe.py")
 Json = dict[str, Any]
 
+OPTIONAL_TRANSITIVE = 0xC0
+PARTIAL = 0x20
+
 _EXTENDED_WORDS = {"rt": "target"}
 
 
 class ExaBgpPeer(Peer):
     kind = "ExaBGP"
     binary = EXABGP
+    dials_with_password = True
     features = frozenset(Feature)
 
     def __init__(self, host: Host, links: Sequence[Link]) -> None:
@@ -86,6 +90,9 @@ class ExaBgpPeer(Peer):
             words.append("atomic-aggregate")
         if attributes.originator:
             words.append(f"originator-id {attributes.originator}")
+        if attributes.unknown:
+            code, _, value = attributes.unknown.partition(":")
+            words.append(f"attribute [ {int(code):#04x} {OPTIONAL_TRANSITIVE:#04x} 0x{value} ]")
         if attributes.cluster_list:
             words.append(f"cluster-list [ {attributes.cluster_list} ]")
         self.command(" ".join(words))
@@ -97,7 +104,7 @@ class ExaBgpPeer(Peer):
     def _way_out(self, prefix: str) -> tuple[Link, str]:
         version = 6 if ":" in prefix else 4
         (link,) = [one for one in self.links if version in one.families]
-        return link, self.host.ipv6 if version == 6 else self.host.ipv4
+        return link, self.next_hop(prefix)
 
     def command(self, words: str) -> None:
         """A command of its API."""
@@ -119,16 +126,17 @@ class ExaBgpPeer(Peer):
         return learnt
 
     def is_established(self, link: Link) -> bool:
-        states = [
-            event["neighbor"]["state"]
-            for event in self._read_events("state")
-            if event["neighbor"]["address"]["peer"] == link.remote
-        ]
+        states = [event["neighbor"]["state"] for event in self._events_of(link, "state")]
         return states[-1:] == ["up"]
 
     def notifications(self) -> tuple[int, int]:
-        directions = [event["neighbor"]["direction"] for event in self._read_events("notification")]
+        directions = [event["direction"] for event in self._notifications()]
         return directions.count("send"), directions.count("receive")
+
+    def _notifications(self) -> Iterator[Json]:
+        for event in self._read_events("notification"):
+            if "neighbor" in event:  # its own end is an event of this kind, too
+                yield event["neighbor"]
 
     def complaints(self) -> list[str]:
         return matching_lines(
@@ -138,6 +146,29 @@ class ExaBgpPeer(Peer):
     def ask_refresh(self, link: Link) -> None:
         for version in link.families:
             self.command(f"neighbor {link.remote} announce route-refresh ipv{version} unicast")
+
+    def updates_received(self, link: Link) -> int:
+        return sum(1 for _ in self._events_of(link, "update"))
+
+    def refresh_marks(self, link: Link) -> int:
+        """By the text of the events, for these are not quite JSON."""
+        lines = self._events.read_text().splitlines()
+        ours = [line for line in lines if f'"peer": "{link.remote}"' in line]
+        return sum('"type": "refresh"' in line for line in ours)
+
+    def _events_of(self, link: Link, kind: str) -> Iterator[Json]:
+        for event in self._read_events(kind):
+            if event["neighbor"]["address"]["peer"] == link.remote:
+                yield event
+
+    def shut(self, link: Link, message: str) -> None:
+        raise NotImplementedError(f"no message with its teardown of {link.remote}: {message}")
+
+    def reopen(self, link: Link) -> None:
+        """It begins again by itself."""
+
+    def heard(self) -> str:
+        return self._events.read_text()
 
     @classmethod
     def version(cls) -> str:
@@ -150,9 +181,8 @@ class ExaBgpPeer(Peer):
 
     def _read_events(self, kind: str) -> Iterator[Json]:
         for line in self._events.read_text().split("\n")[:-1]:
-            event = json.loads(line)
-            if event["type"] == kind:
-                yield event
+            if f'"type": "{kind}"' in line:
+                yield json.loads(line)
 
     def _text(self) -> str:
         return (
@@ -213,6 +243,11 @@ def _read_attributes(found: Json, next_hop: str) -> Attributes:
     for short, long in _EXTENDED_WORDS.items():
         extended = [one.replace(f"{long}:", f"{short}:", 1) for one in extended]
     aggregator = found.get("aggregator")
+    unknown = [
+        (*name.removeprefix("attribute-").split("-"), value)
+        for name, value in found.items()
+        if name.startswith("attribute-0x")
+    ]
     return Attributes(
         origin=found["origin"],
         as_path=_path(found),
@@ -226,6 +261,8 @@ def _read_attributes(found: Json, next_hop: str) -> Attributes:
         atomic=found.get("atomic-aggregate"),
         originator=found.get("originator-id"),
         cluster_list=" ".join(found.get("cluster-list", [])),
+        unknown=" ".join(f"{int(code, 16)}:{value[2:]}" for code, _, value in unknown),
+        partial=any(int(flags, 16) & PARTIAL for _, flags, _ in unknown) if unknown else None,
     )
 
 

@@ -30,12 +30,16 @@ BGPD = Path("/usr/lib/frr/bgpd")
 ZEBRA = Path("/usr/lib/frr/zebra")
 VTYSH = Path("/usr/bin/vtysh")
 
+LARGE_IN_LINE = 50
+
 _ORIGINS = {"IGP": "igp", "EGP": "egp", "incomplete": "incomplete"}
 
 
 class FrrPeer(Peer):
     kind = "FRR"
     binary = BGPD
+    cannot_set = frozenset({"unknown"})
+    hides = frozenset({"unknown", "partial"})
     features = frozenset(Feature) - {Feature.TWO_OCTET_AS}
 
     def __init__(self, host: Host, links: Sequence[Link]) -> None:
@@ -77,8 +81,7 @@ class FrrPeer(Peer):
         self._map_count += 1
         name = f"MAP{self._map_count}"
         self._configure(
-            f"route-map {name} permit 10",
-            *_sets(attributes),
+            *_route_map(name, attributes),
             f"router bgp {self.local_as}",
             f"address-family ipv{6 if ':' in prefix else 4} unicast",
             f"network {prefix} route-map {name}",
@@ -119,6 +122,27 @@ class FrrPeer(Peer):
     def ask_refresh(self, link: Link) -> None:
         for version in link.families:
             self._vtysh(f"clear bgp ipv{version} unicast {link.remote} soft in")
+
+    def updates_received(self, link: Link) -> int:
+        return self._count(link, "updatesRecv")
+
+    def refresh_marks(self, link: Link) -> int:
+        """It counts all ROUTE-REFRESH messages alike; ours are never requests in these tests."""
+        return self._count(link, "routeRefreshRecv")
+
+    def _count(self, link: Link, name: str) -> int:
+        shown = self._show(f"show bgp neighbors {link.remote}")
+        return int(shown[link.remote]["messageStats"][name])
+
+    def shut(self, link: Link, message: str) -> None:
+        shutdown = f"neighbor {link.remote} shutdown message {message}"
+        self._configure(f"router bgp {self.local_as}", shutdown)
+
+    def reopen(self, link: Link) -> None:
+        self._configure(f"router bgp {self.local_as}", f"no neighbor {link.remote} shutdown")
+
+    def heard(self) -> str:
+        return self._log.read_text() + self._vtysh("show bgp neighbors json")
 
     @classmethod
     def version(cls) -> str:
@@ -172,13 +196,21 @@ class FrrPeer(Peer):
             line
             for link in self.links
             if version in link.families
-            for line in (
-                f"  neighbor {link.remote} activate",
-                f"  neighbor {link.remote} soft-reconfiguration inbound",
-            )
+            for line in (f"  neighbor {link.remote} activate",)
         ]
         text = "".join(f"{line}\n" for line in lines)
         return f" address-family ipv{version} unicast\n{text} exit-address-family\n"
+
+
+def _route_map(name: str, attributes: Attributes) -> list[str]:
+    """What gives a route these attributes; its lines are too short for many large communities."""
+    lines = [f"route-map {name} permit 10", *_sets(attributes)]
+    large = attributes.large.split()
+    for start in range(0, len(large), LARGE_IN_LINE):
+        chosen = " ".join(large[start : start + LARGE_IN_LINE])
+        lines += ["on-match next", f"route-map {name} permit {20 + start}"]
+        lines.append(f"set large-community {chosen}{' additive' if start else ''}")
+    return lines
 
 
 def _sets(attributes: Attributes) -> list[str]:
@@ -198,8 +230,6 @@ def _sets(attributes: Attributes) -> list[str]:
         ]
         if chosen:
             lines.append(f"set extcommunity {kind} {' '.join(chosen)}")
-    if attributes.large:
-        lines.append(f"set large-community {attributes.large}")
     if attributes.aggregator:
         lines.append(f"set aggregator as {attributes.aggregator}")
     if attributes.atomic:

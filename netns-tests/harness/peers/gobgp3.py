@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from base64 import b64decode
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ GOBGP = Path("/usr/bin/gobgp")
 
 _ORIGINS = {0: "igp", 1: "egp", 2: "incomplete"}
 _ESTABLISHED = 6
+_PARTIAL = 0x20
 _EXTENDED_KINDS = {2: "rt", 3: "soo"}
 
 
@@ -31,7 +33,7 @@ class GobgpPeer(Peer):
     kind = "GoBGP"
     binary = GOBGPD
     # Its command line knows no ATOMIC_AGGREGATE and of extended communities the targets alone.
-    cannot_set = frozenset({"atomic"})
+    cannot_set = frozenset({"atomic", "unknown"})
     features = frozenset({Feature.PASSWORD, Feature.TTL_SECURITY, Feature.EXTENDED_NEXT_HOP})
 
     def __init__(self, host: Host, links: Sequence[Link]) -> None:
@@ -79,10 +81,28 @@ class GobgpPeer(Peer):
 
     def complaints(self) -> list[str]:
         words = ('"level":"error"', '"level":"warning"', '"level":"fatal"', "panic")
-        return matching_lines(self._log, words)
+        # For some seconds after its start it accepts connections only to close them.
+        return matching_lines(self._log, words, but=["Closed an accepted connection"])
 
     def ask_refresh(self, link: Link) -> None:
         self.space.run(GOBGP, "neighbor", link.remote, "softresetin")
+
+    def updates_received(self, link: Link) -> int:
+        messages = self._show("neighbor", link.remote)["state"]["messages"]
+        return int(messages["received"].get("update", 0))
+
+    def refresh_marks(self, link: Link) -> int:
+        messages = self._show("neighbor", link.remote)["state"]["messages"]
+        return int(messages["received"].get("refresh", 0))
+
+    def shut(self, link: Link, message: str) -> None:
+        self.space.run(GOBGP, "neighbor", link.remote, "shutdown", "--reason", message)
+
+    def reopen(self, link: Link) -> None:
+        """It begins again by itself."""
+
+    def heard(self) -> str:
+        return self._log.read_text()
 
     @classmethod
     def version(cls) -> str:
@@ -94,7 +114,7 @@ class GobgpPeer(Peer):
 
     def _words(self, prefix: str, attributes: Attributes) -> list[str]:
         words = ["-a", _family(prefix), prefix, "origin", attributes.origin]
-        words += ["nexthop", self.host.ipv6 if ":" in prefix else self.host.ipv4]
+        words += ["nexthop", self.next_hop(prefix)]
         if attributes.as_path:
             words += ["aspath", attributes.as_path]
         if attributes.med is not None:
@@ -159,6 +179,7 @@ def read_gobgp_path(path: dict[str, Any]) -> Attributes:
         for one in by_code.get(32, {}).get("value", [])
     ]
     aggregator = by_code.get(7)
+    unknown = [one for one in path["attrs"] if "flags" in one]
     return Attributes(
         origin=_ORIGINS[by_code[1]["value"]],
         as_path=" ".join(_segment(one) for one in by_code.get(2, {}).get("as_paths") or []),
@@ -172,6 +193,8 @@ def read_gobgp_path(path: dict[str, Any]) -> Attributes:
         atomic=6 in by_code or None,
         originator=by_code.get(9, {}).get("value"),
         cluster_list=" ".join(by_code.get(10, {}).get("value", [])),
+        unknown=" ".join(f"{one['type']}:{b64decode(one['value']).hex()}" for one in unknown),
+        partial=any(one["flags"] & _PARTIAL for one in unknown) if unknown else None,
     )
 
 

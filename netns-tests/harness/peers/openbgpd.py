@@ -34,8 +34,9 @@ class OpenBgpdPeer(Peer):
     kind = "OpenBGPD"
     binary = BGPD
     # Its configuration language has no word for these; paths grow by its own AS number only.
-    cannot_set = frozenset({"aggregator", "atomic", "as_path"})
+    cannot_set = frozenset({"aggregator", "atomic", "as_path", "unknown"})
     assumed_local_pref = 100
+    dials_with_password = True
     features = frozenset(
         {
             Feature.PASSWORD,
@@ -99,21 +100,48 @@ class OpenBgpdPeer(Peer):
     def ask_refresh(self, link: Link) -> None:
         self._ctl("neighbor", link.remote, "refresh")
 
+    def updates_received(self, link: Link) -> int:
+        return int(self._stats(link)["message"]["received"]["updates"])
+
+    def refresh_marks(self, link: Link) -> int:
+        counts = self._stats(link)["route-refresh"]["received"]
+        return int(counts["borr"] + counts["eorr"])
+
+    def _stats(self, link: Link) -> dict[str, Any]:
+        (shown,) = self._show("neighbor", link.remote)["neighbors"]
+        stats: dict[str, Any] = shown["stats"]
+        return stats
+
+    def shut(self, link: Link, message: str) -> None:
+        self._ctl("neighbor", link.remote, "down", message)
+
+    def reopen(self, link: Link) -> None:
+        self._ctl("neighbor", link.remote, "up")
+
+    def heard(self) -> str:
+        return self._log.read_text()
+
     @classmethod
     def version(cls) -> str:
         done = subprocess.run([BGPD, "-V"], capture_output=True, text=True, check=True)
         return (done.stdout + done.stderr).split()[-1]
 
     def _ctl(self, *words: str) -> str:
-        return self.space.run(BGPCTL, "-s", self._socket, *words)
+        return self.space.run(*self._bgpctl(*words))
+
+    def _bgpctl(self, *words: str) -> list[str | Path]:
+        return [BGPCTL, "-s", self._socket, *words]
 
     def _show(self, *words: str) -> Any:
-        return json.loads(self.space.run(BGPCTL, "-s", self._socket, "-j", "show", *words))
+        return json.loads(self._ctl("-j", "show", *words))
 
     def _reload(self) -> None:
         self._write()
-        answer = self._ctl("reload")
-        assert "processed" in answer, answer
+
+        def is_taken() -> bool:  # not while the one before is still at work
+            return "processed" in self.space.try_run(*self._bgpctl("reload")).stdout
+
+        wait_until(is_taken, "bgpd takes its configuration")
 
     def _write(self) -> None:
         listen = "".join(
@@ -179,7 +207,9 @@ def _sets(attributes: Attributes) -> str:
 
 def _read_attributes(path: dict[str, Any]) -> Attributes:
     """One path of ``show rib detail``: most attributes by name, the rest in a list."""
-    others = {one["type"]: one for one in path.get("attributes", [])}
+    listed = path.get("attributes", [])
+    others = {one["type"]: one for one in listed}
+    unknown = [one for one in listed if one["type"].startswith("Unknown Attribute #")]
     aggregator = others.get("Aggregator")
     return Attributes(
         origin=_ORIGINS[path["origin"]],
@@ -193,5 +223,7 @@ def _read_attributes(path: dict[str, Any]) -> Attributes:
         aggregator=f"{aggregator['AS']} {aggregator['router_id']}" if aggregator else None,
         atomic="Atomic Aggregate" in others or None,
         originator=others.get("Originator Id", {}).get("originator"),
-        cluster_list=" ".join(others.get("Cluster Id List", {}).get("clusters", [])),
+        cluster_list=" ".join(others.get("Cluster Id List", {}).get("cluster_list", [])),
+        unknown=" ".join(f"{one['type'].split('#')[1]}:{one['data']}" for one in unknown),
+        partial=any(one["flags"]["partial"] for one in unknown) if unknown else None,
     )
