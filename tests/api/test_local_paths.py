@@ -10,70 +10,72 @@ from tests.api.fake_daemon import FakeDaemon
 from tests.api.requests import GLOBAL, IPV4, IPV6, VRF, list_prefixes, path_request
 
 
+EVERY_ATTRIBUTE: list[dict[str, Any]] = [
+    {"origin": {"origin": 2}},
+    {"as_path": {"segments": [{"type": 2, "numbers": [65010, 65020]}]}},
+    {"next_hop": {"next_hop": "192.0.2.9"}},
+    {"multi_exit_disc": {"med": 100}},
+    {"local_pref": {"local_pref": 200}},
+    {"atomic_aggregate": {}},
+    {"aggregator": {"asn": 65010, "address": "192.0.2.10"}},
+    {"communities": {"communities": [4259905636, 4294967041]}},
+    {"originator_id": {"id": "192.0.2.11"}},
+    {"cluster_list": {"ids": ["192.0.2.12", "192.0.2.13"]}},
+    {
+        "extended_communities": {
+            "communities": [
+                {"two_octet_as_specific": {"is_transitive": True, "sub_type": 2, "asn": 65001}},
+                {"ipv4_address_specific": {"sub_type": 3, "address": "192.0.2.1"}},
+                {"four_octet_as_specific": {"is_transitive": True, "asn": 70000}},
+                {"link_bandwidth": {"asn": 65001, "bandwidth": 125000.0}},
+                {"validation": {"state": 1}},
+                {"color": {"color": 7}},
+                {"encap": {"tunnel_type": 8}},
+                {"default_gateway": {}},
+                {"opaque": {"is_transitive": True, "value": b"\x77123456"}},
+                {"unknown": {"type": 0x80, "value": b"1234567"}},
+            ]
+        }
+    },
+    {
+        "ip6_extended_communities": {
+            "communities": [
+                {
+                    "ipv6_address_specific": {
+                        "is_transitive": True,
+                        "sub_type": 2,
+                        "address": "2001:db8::1",
+                        "local_admin": 100,
+                    }
+                },
+                {"ipv6_address_specific": {"sub_type": 3, "address": "2001:db8::2"}},
+            ]
+        }
+    },
+    {
+        "aigp": {
+            "tlvs": [
+                {"igp_metric": {"metric": 2**64 - 1}},
+                {"unknown": {"type": 9, "value": b"abc"}},
+                {"unknown": {"type": 8}},
+            ]
+        }
+    },
+    {
+        "large_communities": {
+            "communities": [{"global_admin": 65001, "local_data1": 1, "local_data2": 2}]
+        }
+    },
+    {"unknown": {"flags": 0xC0, "type": 99, "value": b"abc"}},
+]
+
+
 async def test_a_path_is_added_shown_and_deleted_by_identity(api: Api) -> None:
-    attributes = [
-        {"origin": {"origin": 2}},
-        {"as_path": {"segments": [{"type": 2, "numbers": [65010, 65020]}]}},
-        {"next_hop": {"next_hop": "192.0.2.9"}},
-        {"multi_exit_disc": {"med": 100}},
-        {"local_pref": {"local_pref": 200}},
-        {"atomic_aggregate": {}},
-        {"aggregator": {"asn": 65010, "address": "192.0.2.10"}},
-        {"communities": {"communities": [4259905636, 4294967041]}},
-        {"originator_id": {"id": "192.0.2.11"}},
-        {"cluster_list": {"ids": ["192.0.2.12", "192.0.2.13"]}},
-        {
-            "extended_communities": {
-                "communities": [
-                    {"two_octet_as_specific": {"is_transitive": True, "sub_type": 2, "asn": 65001}},
-                    {"ipv4_address_specific": {"sub_type": 3, "address": "192.0.2.1"}},
-                    {"four_octet_as_specific": {"is_transitive": True, "asn": 70000}},
-                    {"link_bandwidth": {"asn": 65001, "bandwidth": 125000.0}},
-                    {"validation": {"state": 1}},
-                    {"color": {"color": 7}},
-                    {"encap": {"tunnel_type": 8}},
-                    {"default_gateway": {}},
-                    {"opaque": {"is_transitive": True, "value": b"\x77123456"}},
-                    {"unknown": {"type": 0x80, "value": b"1234567"}},
-                ]
-            }
-        },
-        {
-            "ip6_extended_communities": {
-                "communities": [
-                    {
-                        "ipv6_address_specific": {
-                            "is_transitive": True,
-                            "sub_type": 2,
-                            "address": "2001:db8::1",
-                            "local_admin": 100,
-                        }
-                    },
-                    {"ipv6_address_specific": {"sub_type": 3, "address": "2001:db8::2"}},
-                ]
-            }
-        },
-        {
-            "aigp": {
-                "tlvs": [
-                    {"igp_metric": {"metric": 2**64 - 1}},
-                    {"unknown": {"type": 9, "value": b"abc"}},
-                    {"unknown": {"type": 8}},
-                ]
-            }
-        },
-        {
-            "large_communities": {
-                "communities": [{"global_admin": 65001, "local_data1": 1, "local_data2": 2}]
-            }
-        },
-        {"unknown": {"flags": 0xC0, "type": 99, "value": b"abc"}},
-    ]
-    added = await api.call("AddPath", **path_request("10.5.0.0/16", pattrs=attributes))
+    added = await api.call("AddPath", **path_request("10.5.0.0/16", pattrs=EVERY_ATTRIBUTE))
     assert len(added.uuid) == 16
     (answer,) = await api.call("ListPath", table_type=GLOBAL, family=IPV4)
     (path,) = answer.destination.paths
-    given = api.client.message("Path")(pattrs=attributes)
+    given = api.client.message("Path")(pattrs=EVERY_ATTRIBUTE)
     given.pattrs[-1].unknown.flags = 0xE0  # partial: we do not know it
     assert list(path.pattrs) == list(given.pattrs)
     assert (path.uuid, path.source_asn, path.is_from_external) == (b"", 0, False)
