@@ -298,8 +298,11 @@ class Exporter:
         """
         await self._settle_down()
         protocol = self.settings.route_protocol
-        events = _take(self._route_events)
-        arrivals = [event for event in events if event.new and event.route.protocol != protocol]
+        arrivals: list[RouteEvent] = []
+        others: list[RouteEvent] = []
+        for event in _take(self._route_events):
+            is_arrival = event.new and event.route.protocol != protocol
+            (arrivals if is_arrival else others).append(event)
         await self._on_route_events(arrivals)
         for changes in _take(self._view_changes):
             hops = await self._refresh_hops(changes)
@@ -314,7 +317,7 @@ class Exporter:
             await self._settle_down()
             await self._retry_blocked(conflicts=bool(changes.everything or changes.downed))
             await self._settle_down()
-        await self._on_route_events([event for event in events if event not in arrivals])
+        await self._on_route_events(others)
 
     async def _on_route_events(self, events: list[RouteEvent]) -> None:
         drift = Drift()

@@ -48,7 +48,7 @@ def on_route_event(
         elif ours:
             _on_removed(planner, target, route, drift, now_s)
         elif event.new and not event.appended:
-            _on_taken(target, route, drift, replaced=event.replaced)
+            _on_taken(planner, target, route, drift, replaced=event.replaced)
         elif not event.new:
             _on_freed(planner, target, route, drift)
 
@@ -164,9 +164,19 @@ def _on_removed(
     planner.retry_at(target, route.nlri, now_s + pause_s)
 
 
-def _on_taken(target: Target, route: KernelRoute, drift: Drift, *, replaced: bool) -> None:
-    """A foreign route came to our key: in our place, in that of another one, or beside ours."""
-    entry = target.installed.pop(route.nlri, None)
+def _on_taken(
+    planner: Planner, target: Target, route: KernelRoute, drift: Drift, *, replaced: bool
+) -> None:
+    """A foreign route came to our key: in our place, in that of another one, or beside ours.
+
+    An IPv4 route that was not appended stands before ours, where our next replace would hit it:
+    ours gives way.
+    """
+    entry = target.installed.get(route.nlri)
+    if entry is not None and entry.hop is not None and not replaced and _is_ipv4(target):
+        planner.clear(drift.plan, target, [route.nlri])
+        replaced = True
+    target.installed.pop(route.nlri, None)
     if entry is None or entry.hop is None:
         return
     detail = f"a route of protocol {route.protocol} took its place"
@@ -175,6 +185,10 @@ def _on_taken(target: Target, route: KernelRoute, drift: Drift, *, replaced: boo
     drift.doubtful.setdefault(target, []).append(route.nlri)
     if replaced:
         drift.conflicts.append((target, route.nlri, route.protocol))
+
+
+def _is_ipv4(target: Target) -> bool:
+    return target.family is Family.IPV4_UNICAST
 
 
 def _on_freed(planner: Planner, target: Target, route: KernelRoute, drift: Drift) -> None:

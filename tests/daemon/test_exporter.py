@@ -241,6 +241,23 @@ async def test_ours_behind_a_foreign_route_that_was_replaced_is_still_ours(
         assert len(rig.kernel.routes(parse_prefix(NET)[0], protocol=4)) == 1
 
 
+async def test_ours_gives_way_to_a_foreign_route_that_is_put_before_it(
+    autojump_clock: MockClock,
+) -> None:
+    async with exporting(autojump_clock) as rig:
+        rig.announce(NET)
+        await settle()
+        rig.kernel.route("prepend", NET, via="10.0.1.7", metric=20, protocol=4)
+        await settle()
+        assert rig.routes() == []
+        rig.announce(NET, via="10.0.1.9")  # a replace would hit the first route of the key
+        await settle()
+        assert len(rig.kernel.routes(parse_prefix(NET)[0], protocol=4)) == 1
+        rig.kernel.route("delete", NET, via="10.0.1.7", metric=20, protocol=4)
+        await settle()
+        assert len(rig.routes()) == 1
+
+
 async def test_a_key_that_was_freed_without_a_word_is_tried_when_events_were_lost(
     autojump_clock: MockClock,
 ) -> None:

@@ -245,17 +245,19 @@ def test_a_foreign_replacement_makes_ours_wait() -> None:
     assert plan(planner, a=None) == []  # what stands there is not ours to delete
 
 
-def test_a_foreign_route_beside_ours_makes_us_look() -> None:
+def test_ours_gives_way_to_a_foreign_route_before_it() -> None:
+    """A replace would hit the first route of the key, which is not ours any more."""
     planner = make_planner()
     plan(planner, a=make_path())
     target = only_target(planner)
     drift = Drift()
     on_route_event(planner, freed_event(new=True), PROTOCOL, drift, 51.0)
+    assert written(drift.plan) == [("delete", 254, 20, (A,), (VIA0,))]
     assert drift.doubtful == {target: [A]}
-    assert drift.conflicts == []
-    assert written(settle_doubts(planner, target, [A], {A: (VIA0,)}, 51.0, 1051.0)) == []
-    assert target.installed[A].legs == (VIA0,)
-    assert target.waiting == {}
+    assert drift.conflicts == [(target, A, STATIC)]
+    assert written(settle_doubts(planner, target, [A], {}, 51.0, 1051.0)) == []
+    assert target.installed == {}
+    assert target.waiting[A].state is State.CONFLICT
 
 
 def our_event(*legs: Leg, new: bool) -> RouteEvent:
