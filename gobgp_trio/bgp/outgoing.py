@@ -82,7 +82,8 @@ class Outgoing:
         originator_id: for a reflected path that has no ORIGINATOR_ID (RFC 4456), 4 octets.
         cluster_id: put in front of CLUSTER_LIST when reflecting, 4 octets.
         rules: what the operator wants changed.
-        is_plain: the peer is external and nothing but the usual is done to a set.
+        plain_as: the octets of ``prepend_as`` when the peer is external and nothing but the usual
+            is done to a set, else ``b""``.
     """
 
     context: CodecContext
@@ -92,28 +93,29 @@ class Outgoing:
     originator_id: bytes | None = None
     cluster_id: bytes | None = None
     rules: SendingRules = AS_IT_IS
-    is_plain: bool = field(init=False, repr=False, compare=False)
+    plain_as: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         context = self.context
         is_usual = context.is_ebgp and context.four_octet_as and self.rules == AS_IT_IS
-        object.__setattr__(self, "is_plain", is_usual and self.prepend_as is not None)
+        octets = u32(self.prepend_as) if is_usual and self.prepend_as is not None else b""
+        object.__setattr__(self, "plain_as", octets)
 
 
 def write_outgoing(attributes: PathAttributes, edits: Outgoing) -> bytes:
     """The attributes to send, in type order, without NEXT_HOP and MP_REACH_NLRI."""
-    if edits.is_plain:
-        octets = _write_plain(attributes.wire, edits)
+    if edits.plain_as:
+        octets = _write_plain(attributes.wire, edits.plain_as, keep_med=edits.keep_med)
         if octets is not None:
             return octets
     return write_outgoing_long(attributes, edits)
 
 
-def _write_plain(wire: bytes, edits: Outgoing) -> bytes | None:
+def _write_plain(wire: bytes, our_as: bytes, *, keep_med: bool) -> bytes | None:
     """The short way; None for a set that has not ORIGIN, a short AS_PATH that begins with an
     AS_SEQUENCE or is empty, and no extended communities.
     """
-    if edits.prepend_as is None or wire[:3] != _ORIGIN_HEAD or wire[4:6] != _AS_PATH_HEAD:
+    if wire[:3] != _ORIGIN_HEAD or wire[4:6] != _AS_PATH_HEAD:
         return None
     size = wire[6]
     if not size:
@@ -123,15 +125,17 @@ def _write_plain(wire: bytes, edits: Outgoing) -> bytes | None:
     else:
         return None
     at = kept_from = 7 + size
-    pieces = [wire[:4], head, u32(edits.prepend_as), wire[9:at]]
-    while at < len(wire):
+    pieces = [wire[:4], head, our_as, wire[9:at]]
+    end = len(wire)
+    while at < end:
         flags, code = wire[at], wire[at + 1]
         if code in _EXTENDED_OCTETS:
             return None
+        is_kept = flags & FLAG_TRANSITIVE and code != NEXT_HOP and code != LOCAL_PREF
         stop = at + 3 + wire[at + 2]
         if flags & FLAG_EXTENDED:
             stop = at + 4 + (wire[at + 2] << 8 | wire[at + 3])
-        if code == NEXT_HOP or not _leaves_the_as(flags, code, edits):
+        if not (is_kept or (keep_med and code == MULTI_EXIT_DISC)):
             pieces.append(wire[kept_from:at])
             kept_from = stop
         at = stop

@@ -6,7 +6,7 @@ shown, and it can be looked at again when the configuration changes.
 """
 
 from collections.abc import Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gobgp_trio.rib.shards import Shards
 from gobgp_trio.types.attributes import PathAttributes
@@ -34,6 +34,11 @@ class LoopCheck:
     cluster_ids: Set[bytes]
     global_as: int = 0
     allowed_own_as: int = 0
+    _own_as: tuple[tuple[int, bytes], ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        own = {as_: as_.to_bytes(4, "big") for as_ in (self.local_as, self.global_as) if as_}
+        object.__setattr__(self, "_own_as", tuple(own.items()))
 
     def reason_to_reject(self, attributes: PathAttributes) -> str:
         """Why a path with these attributes is a loop, or ``""`` (RFC 4271 9.1.2, RFC 4456 8).
@@ -42,8 +47,8 @@ class LoopCheck:
         first: most sets do not have them anywhere, and only those that do are taken apart.
         """
         wire = attributes.wire
-        for as_ in (self.local_as, self.global_as):
-            if as_ and as_.to_bytes(4, "big") in wire and self._is_as_loop(as_, attributes):
+        for as_, octets in self._own_as:
+            if octets in wire and self._is_as_loop(as_, attributes):
                 return REJECTED_AS_LOOP
         if self.router_id in wire and attributes.originator_id == self.router_id:
             return REJECTED_ORIGINATOR_LOOP
@@ -63,16 +68,18 @@ class AdjIn:
     Attributes:
         accepted: NLRI key -> path that takes part in the decision.  Changed by ``table`` alone.
         rejected: NLRI key -> path that does not; never has a key of ``accepted``.
+        has_rejected: some path was rejected since the session began.
         loop_check: None for sources on this host.
     """
 
-    __slots__ = ("accepted", "loop_check", "rejected", "source")
+    __slots__ = ("accepted", "has_rejected", "loop_check", "rejected", "source")
 
     def __init__(self, source: Source, loop_check: LoopCheck | None = None) -> None:
         self.source = source
         self.loop_check = loop_check
         self.accepted: Shards[Path] = Shards()
         self.rejected: Shards[Path] = Shards()
+        self.has_rejected = False
 
     @property
     def received_count(self) -> int:

@@ -86,14 +86,17 @@ class Audience:
         networks: NLRI keys of the networks that we share with an external peer one hop away.
         peer_as: of an external peer, 0 for an internal one.
         takes_loops: paths of this host are told although the peer's AS stands in them.
+        hides_next_hops: paths that peers brought lead to ourselves, whatever their next hop.
         for_local, for_learned: how attribute sets are written for it, made once per session.
     """
 
     __slots__ = (
         "_for_reflected",
+        "_own_next_hops",
         "context",
         "for_learned",
         "for_local",
+        "hides_next_hops",
         "networks",
         "next_hops",
         "peer_address",
@@ -127,6 +130,8 @@ class Audience:
         prepended = context.local_as if context.is_ebgp else None
         self.for_learned = Outgoing(context, prepend_as=prepended, rules=rules)
         self.for_local = Outgoing(context, prepend_as=prepended, keep_med=True, rules=rules)
+        self.hides_next_hops = context.is_ebgp and not self.networks
+        self._own_next_hops: dict[Family, tuple[bytes, bytes]] = {}
         self._for_reflected: dict[tuple[bytes, bytes], Outgoing] = {}
 
     @property
@@ -141,9 +146,25 @@ class Audience:
             len(self.peer_address),
         )
 
+    def own_next_hop(self, family: Family) -> tuple[bytes, bytes]:
+        """Ourselves as a next hop and link-local next hop, ``b""`` for what there is not."""
+        found = self._own_next_hops.get(family)
+        if found is None:
+            found = self._own_next_hops[family] = self._choose_own_next_hop(family)
+        return found
+
+    def _choose_own_next_hop(self, family: Family) -> tuple[bytes, bytes]:
+        ours = self.next_hops
+        if family.afi == AFI_IPV4:
+            is_extended = family in self.context.extended_next_hop
+            prefers_ipv6 = is_extended and (len(self.peer_address) == 16 or not ours.ipv4)
+            if not (prefers_ipv6 and ours.ipv6):
+                return ours.ipv4, b""
+        return ours.ipv6, ours.ipv6_link_local
+
     def edits(self, path: Path) -> Outgoing:
         source = path.source
-        if source.kind is not SourceKind.PEER:
+        if not source.is_peer:
             return self.for_local
         if source.is_ebgp or self.context.is_ebgp:
             return self.for_learned
@@ -175,7 +196,7 @@ def may_tell(path: Path, audience: Audience) -> bool:
     """Whether the rules let this peer know of the path."""
     source = path.source
     is_ebgp = audience.context.is_ebgp
-    if source.kind is SourceKind.PEER:
+    if source.is_peer:
         if source.name == audience.peer_name:
             return False
         if not (source.is_ebgp or is_ebgp or _may_reflect(path, audience)):
@@ -209,6 +230,8 @@ def _may_reflect(path: Path, audience: Audience) -> bool:
 
 def choose_next_hop(path: Path, family: Family, audience: Audience) -> tuple[bytes, bytes]:
     """The next hop and link-local next hop to send, ``b""`` for what there is not."""
+    if path.source.is_peer and audience.hides_next_hops:
+        return audience.own_next_hop(family)
     own = path.attributes.next_hop
     is_kept = (
         not audience.context.is_ebgp
@@ -219,12 +242,7 @@ def choose_next_hop(path: Path, family: Family, audience: Audience) -> tuple[byt
     fits = len(own) == family.address_octets or (is_extended and len(own) == 16)
     if is_kept and fits and any(own) and own != audience.peer_address and not _is_tied(own):
         return own, b""
-    ours = audience.next_hops
-    if family.afi == AFI_IPV4:
-        prefers_ipv6 = is_extended and (len(audience.peer_address) == 16 or not ours.ipv4)
-        if not (prefers_ipv6 and ours.ipv6):
-            return ours.ipv4, b""
-    return ours.ipv6, ours.ipv6_link_local
+    return audience.own_next_hop(family)
 
 
 def _is_tied(next_hop: bytes) -> bool:

@@ -56,11 +56,13 @@ class Table:
             reason = adj_in.loop_check.reason_to_reject(attributes)
             if reason:
                 self.withdraw(adj_in, nlris, changes)
+                adj_in.has_rejected = True
                 rejected = Path(source, attributes, now_s, reason)
                 for nlri in nlris:
                     adj_in.rejected[nlri] = rejected
                 return
-        _drop(adj_in.rejected, nlris)
+        if adj_in.has_rejected:
+            _drop(adj_in.rejected, nlris)
         path = Path(source, attributes, now_s)
         routes = self.routes.parts
         accepted = adj_in.accepted.parts
@@ -88,7 +90,8 @@ class Table:
         """Take one source's path away from each prefix; where it has none, nothing happens."""
         accepted = adj_in.accepted.parts
         ours = [nlri for nlri in nlris if accepted[PART_OF[nlri[-1]]].pop(nlri, None) is not None]
-        _drop(adj_in.rejected, nlris)
+        if adj_in.has_rejected:
+            _drop(adj_in.rejected, nlris)
         self._remove(adj_in.source, ours, changes)
 
     def withdraw_all(self, adj_in: AdjIn) -> Iterator[BestChanges]:
@@ -206,6 +209,5 @@ class Table:
 
 
 def _drop(rejected: Shards[Path], nlris: list[bytes]) -> None:
-    if rejected:
-        for nlri in nlris:
-            rejected.pop(nlri)
+    for nlri in nlris:
+        rejected.pop(nlri)

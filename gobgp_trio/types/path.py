@@ -20,6 +20,7 @@ class Source:
     paths; compared by identity.  A peer that comes back gets a new one.
 
     Attributes:
+        is_peer: of the kind PEER, which is asked for every path and so kept at hand.
         name: the peer's address as text, or the interface's name, or ``"local"``.
         is_ebgp: learned over an external session.
         peer_as, router_id (4 octets), address (4 or 16 octets): of the peer; zeros for others.
@@ -33,6 +34,7 @@ class Source:
         "cluster_id",
         "interface_index",
         "is_ebgp",
+        "is_peer",
         "is_reflector_client",
         "kind",
         "name",
@@ -54,6 +56,7 @@ class Source:
         cluster_id: bytes = b"",
     ) -> None:
         self.kind = kind
+        self.is_peer = kind is SourceKind.PEER
         self.name = name
         self.is_ebgp = is_ebgp
         self.peer_as = peer_as

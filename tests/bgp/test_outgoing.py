@@ -294,14 +294,14 @@ def test_the_short_way_gives_what_the_long_way_gives(
         )
         edits = Outgoing(EXTERNAL, prepend_as=65000, keep_med=keep_med)
 
-        assert edits.is_plain
+        assert edits.plain_as
         assert write_outgoing(attributes, edits) == write_outgoing_long(attributes, edits)
 
 
 def test_who_takes_the_short_way() -> None:
-    assert Outgoing(EXTERNAL, prepend_as=65000).is_plain
-    assert not Outgoing(EXTERNAL).is_plain
-    assert not Outgoing(INTERNAL, prepend_as=65000).is_plain
-    assert not Outgoing(OLD_EXTERNAL, prepend_as=65000).is_plain
+    assert Outgoing(EXTERNAL, prepend_as=65000).plain_as
+    assert not Outgoing(EXTERNAL).plain_as
+    assert not Outgoing(INTERNAL, prepend_as=65000).plain_as
+    assert not Outgoing(OLD_EXTERNAL, prepend_as=65000).plain_as
     rules = SendingRules(communities=SendCommunity.NONE)
-    assert not replace(Outgoing(EXTERNAL, prepend_as=65000), rules=rules).is_plain
+    assert not replace(Outgoing(EXTERNAL, prepend_as=65000), rules=rules).plain_as
