@@ -9,7 +9,6 @@ from tests.api.conftest import Api
 from tests.api.fake_daemon import FakeDaemon
 from tests.api.requests import GLOBAL, IPV4, IPV6, VRF, list_prefixes, path_request
 
-
 EVERY_ATTRIBUTE: list[dict[str, Any]] = [
     {"origin": {"origin": 2}},
     {"as_path": {"segments": [{"type": 2, "numbers": [65010, 65020]}]}},
