@@ -301,5 +301,5 @@ def test_a_storm_of_foreign_routes_loses_no_next_hop(lab: Lab) -> None:
     lines += [f"route del {prefix}" for prefix in prefixes]
     batch.write_text("\n".join(lines))
     site.router.run("ip", "-batch", batch)
-    wait_routes(site.router, [via_eth1(PREFIX)])
+    wait_routes(site.router, [via_eth1(PREFIX)], timeout_s=30)
     assert site.bird.state("gobgpd") == "Established"

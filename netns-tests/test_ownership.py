@@ -247,3 +247,18 @@ def test_a_foreign_ipv4_route_behind_ours_stays_behind(lab: Lab) -> None:
     pair.announce({})
     wait_routes(pair.router, [])
     assert list_routes(pair.router, protocol=STATIC) == [FOREIGN_V4]
+
+
+def test_a_foreign_ipv4_route_put_before_ours_is_not_overwritten(lab: Lab) -> None:
+    """The kernel replaces the first route of a key, whoever owns it."""
+    pair = Pair(lab)
+    pair.peer.ip("address add 192.0.2.22/24 dev eth0")
+    pair.start({V4: ""}, exports())
+    wait_routes(pair.router, [ours(V4)])
+    pair.router.ip(f"route prepend {V4} via 192.0.2.77 metric 20 proto {STATIC}")
+    fence(pair, {V4: ""})
+    fence(pair, {V4: "bgp_next_hop = 192.0.2.22;"})
+    assert list_routes(pair.router, protocol=STATIC) == [FOREIGN_V4]
+    fence(pair, {})
+    assert list_routes(pair.router, protocol=STATIC) == [FOREIGN_V4]
+    assert list_prefixes(pair.router) == []
