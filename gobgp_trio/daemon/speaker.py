@@ -222,6 +222,7 @@ class Speaker:
     def forget(self, link: SessionLink) -> Iterator[None]:
         """End a link at once, then withdraw its paths in slices (``SessionLink.close``)."""
         self.rib.unsubscribe(link.adj_out.on_changes)
+        link.adj_out.end()
         if self.links.get(link.source.name) is link:
             del self.links[link.source.name]
         if self.is_stopping:

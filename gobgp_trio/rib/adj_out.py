@@ -151,6 +151,10 @@ class _FamilyOut:
                 yield batch, self.is_refresh
 
 
+def _ring_nobody() -> None:
+    """What an Adj-RIB-Out rings once its session is over."""
+
+
 class AdjOut:
     """What one peer was told and has to be told.
 
@@ -190,6 +194,12 @@ class AdjOut:
         if out is not None:
             out.note(changes)
             self._ring()
+
+    def end(self) -> None:
+        """The session is over: forget everything, and whom to ring."""
+        self._outs = {}
+        self._ring = _ring_nobody
+        self._group = UpdateGroup()
 
     def refresh(self, family: Family) -> None:
         """Tell the peer everything again (RFC 2918); a family it does not have is ignored."""

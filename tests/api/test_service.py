@@ -7,7 +7,7 @@ from gobgp_trio.api.service.methods import make_methods
 from gobgp_trio.api.service.view import DaemonView
 from gobgp_trio.bgp.message import KEEPALIVE, OPEN, UPDATE
 from gobgp_trio.bgp.session.outputs import DownCause, DownReason
-from gobgp_trio.config.schema import PrefixLimit
+from gobgp_trio.config.schema import PrefixLimit, SelectionOptions
 from gobgp_trio.daemon.daemon import Daemon
 from gobgp_trio.types.family import Family
 from gobgp_trio.types.sending import PrivateAs, SendCommunity
@@ -41,6 +41,23 @@ async def test_get_bgp(api: Api) -> None:
     found = getattr(await api.call("GetBgp"), "global")
     assert (found.asn, found.router_id, found.listen_port) == (65001, "10.0.0.1", 179)
     assert list(found.listen_addresses) == ["0.0.0.0", "::"]
+    assert not found.HasField("route_selection_options")
+
+
+async def test_get_bgp_says_which_selection_options_are_in_force(
+    api: Api, daemon: FakeDaemon
+) -> None:
+    assert daemon.config.global_ is not None
+    options = SelectionOptions(ignore_as_path_length=True)
+    daemon.config = replace(
+        daemon.config, global_=replace(daemon.config.global_, selection=options)
+    )
+    found = getattr(await api.call("GetBgp"), "global").route_selection_options
+    assert (
+        found.always_compare_med,
+        found.ignore_as_path_length,
+        found.external_compare_router_id,
+    ) == (False, True, False)
 
 
 async def test_a_neighbor_that_is_not_up(api: Api, daemon: FakeDaemon) -> None:
