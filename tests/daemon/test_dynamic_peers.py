@@ -193,3 +193,19 @@ async def test_shut_down_ends_them_too(autojump_clock: MockClock) -> None:
             nursery.start_soon(stage.manager.shut_down)
             assert await remote.receive() == (NOTIFICATION, bytes((6, 2)))
             remote.transport.close()
+
+
+async def test_nobody_slips_in_while_an_entry_takes_its_place(autojump_clock: MockClock) -> None:
+    async with open_stage(autojump_clock) as stage:
+        await stage.manager.reload([], (WIDE,))
+        await connect(stage)
+        stage.speaker.links[0].close_s = 5.0
+        own = replace(WIDE.template, address=NEAR)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stage.manager.reload, [own], (WIDE,))
+            await trio.sleep(2.0)
+            early, transport = incoming(NEAR)
+            stage.manager.accept(transport)
+            assert await early.receive() is None
+        assert not stage.manager.peers[NEAR].is_dynamic
+        await connect(stage)

@@ -127,3 +127,15 @@ async def test_a_path_with_the_peers_as_is_told_only_as_the_operator_says(
     told = flat(router.speaker.iterate_adj_out(link, IPV4))
     paths = [path.attributes.as_path for _, (path,) in told]
     assert paths == ([] if peers_path is None else [((AS_SEQUENCE, peers_path),)])
+
+
+async def test_a_path_of_another_peer_with_the_peers_as_is_never_told_as_it_is() -> None:
+    router, teller = Router(2, 64502), Router(3, 64503)
+    neighbor = Neighbor("10.0.0.1", 64501, 64502, FAMILIES, allow_loop_local=True)
+    to_peer = router.speaker.peer_up(
+        neighbor, make_negotiated(64502, 64501, router.address, THEIRS)
+    )
+    announce_prefixes(router, router.up(teller), 1, as_path=(64503, 64501))
+    assert len(flat(router.speaker.iterate_table(IPV4))) == 1
+    take_all(to_peer)
+    assert flat(router.speaker.iterate_adj_out(to_peer, IPV4)) == []
