@@ -24,7 +24,7 @@ import structlog
 import trio
 from setproctitle import setproctitle, setthreadtitle
 
-from gobgp_trio.api.bridge import ApiAddressError, open_listeners, run_api
+from gobgp_trio.api.bridge.server import ApiAddressError, open_listeners, run_api
 from gobgp_trio.api.service.methods import make_methods
 from gobgp_trio.config.problems import ConfigError, FileUnreadable
 from gobgp_trio.config.schema import Config

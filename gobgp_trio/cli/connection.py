@@ -4,9 +4,9 @@ Errors keep the shape that scripts know, ``rpc error: code = NAME desc = TEXT``.
 answers, the text says where we tried and which flags change that.
 """
 
-import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 
 import betterproto
@@ -14,14 +14,13 @@ from grpclib.client import Channel
 from grpclib.const import Cardinality, Status
 from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 
+from gobgp_trio.api.bridge.client import CONNECT_TIMEOUT_S, NotReached, run_call
 from gobgp_trio.api.pb.api import GoBgpServiceStub
 from gobgp_trio.api.wire import MalformedMessage
 from gobgp_trio.cli.errors import CommandError
 from gobgp_trio.cli.settings import Settings
 
 T = TypeVar("T")
-
-CONNECT_TIMEOUT_S = 10.0
 
 
 def call(settings: Settings, work: Callable[[GoBgpServiceStub], Awaitable[T]]) -> T:
@@ -30,28 +29,17 @@ def call(settings: Settings, work: Callable[[GoBgpServiceStub], Awaitable[T]]) -
     Raises:
         CommandError: nobody answered, or the daemon refused.
     """
-    return asyncio.run(_call(settings, work))
-
-
-async def _call(settings: Settings, work: Callable[[GoBgpServiceStub], Awaitable[T]]) -> T:
-    channel, where = _open_channel(settings)
+    make_channel, where = _find_daemon(settings)
     try:
-        try:
-            async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                await channel.__connect__()
-        except TimeoutError:
-            raise unavailable(where, f"no answer in {CONNECT_TIMEOUT_S:.0f} s") from None
-        except OSError as error:
-            raise unavailable(where, _reason(error)) from None
-        return await work(GoBgpServiceStub(channel))
+        return run_call(make_channel, lambda opened: work(GoBgpServiceStub(opened)))
+    except NotReached as error:
+        raise unavailable(where, _reason(error.cause)) from None
     except GRPCError as error:
         raise CommandError(rpc_error_text(error.status, error.message or "")) from None
     except MalformedMessage as error:
         raise CommandError(f"the daemon's answer makes no sense: {error}") from None
     except (StreamTerminatedError, ProtocolError, OSError) as error:
         raise unavailable(where, f"the connection broke: {error}") from None
-    finally:
-        channel.close()
 
 
 class _Answer:
@@ -94,15 +82,17 @@ def unavailable(where: str, why: str) -> CommandError:
     )
 
 
-def _reason(error: OSError) -> str:
+def _reason(error: OSError | None) -> str:
     """What the system says, without the address that asyncio adds to it."""
+    if error is None:
+        return f"no answer in {CONNECT_TIMEOUT_S:.0f} s"
     if error.errno is not None and error.errno > 0:
         return os.strerror(error.errno)
     return error.strerror or str(error)
 
 
-def _open_channel(settings: Settings) -> tuple[Channel, str]:
-    """A channel, not yet connected, and where it leads as text.
+def _find_daemon(settings: Settings) -> tuple[Callable[[], Channel], str]:
+    """What makes a channel to the daemon, and where it leads as text.
 
     ``unix:///run/gobgpd.sock`` and ``unix:run/gobgpd.sock`` are sockets, the second relative to
     the working directory; any other target is ``host:port``.
@@ -110,7 +100,7 @@ def _open_channel(settings: Settings) -> tuple[Channel, str]:
     target = settings.target
     if target.startswith("unix:"):
         path = target.removeprefix("unix://" if target.startswith("unix://") else "unix:")
-        return Channel(path=path), f"socket {path}"
+        return partial(Channel, path=path), f"socket {path}"
     host, port = settings.host, settings.port
     if target:
         name, _, number = target.rpartition(":")
@@ -118,4 +108,4 @@ def _open_channel(settings: Settings) -> tuple[Channel, str]:
             raise CommandError(f"wanted a target like unix:///path or host:port, found {target!r}")
         host, port = name.strip("[]"), int(number)
     shown = f"[{host}]" if ":" in host else host
-    return Channel(host, port), f"{shown}:{port}"
+    return partial(Channel, host, port), f"{shown}:{port}"

@@ -4,6 +4,8 @@ Each function notes what is wrong and carries on with some value, so that one at
 problem; the caller throws the result away when there are problems.
 """
 
+from collections.abc import Iterable
+
 from gobgp_trio.config import keys
 from gobgp_trio.config.build_neighbors import build_dynamic, build_neighbors, find_groups
 from gobgp_trio.config.checked import Checked, Section
@@ -128,8 +130,22 @@ def _build_rules(root: Section) -> tuple[ExportRule, ...]:
         if rule.name in rules:
             section.refuse(keys.RULE_NAME, f'wanted a name of its own, found "{name}" again')
         elif name is not None:
+            _refuse_one_metric_twice(section, rule, rules.values())
             rules[name] = rule
     return tuple(rules.values())
+
+
+def _refuse_one_metric_twice(
+    section: Section, rule: ExportRule, others: Iterable[ExportRule]
+) -> None:
+    """Metrics 0 and 1024 are one to the kernel's IPv6: two rules would write one route."""
+    for other in others:
+        if other.table_id == rule.table_id and {other.metric, rule.metric} == {0, 1024}:
+            section.refuse(
+                keys.METRIC,
+                f'wanted a metric other than that of rule "{other.name}" in table '
+                f"{rule.table_id} (0 and 1024 are the same to IPv6), found {rule.metric}",
+            )
 
 
 def _build_validation(section: Section) -> bool:

@@ -39,6 +39,7 @@ from gobgp_trio.types.prefix import format_prefix
 
 ROUTES_PER_SLICE = 2048
 TEMPLATES_KEPT = 4096
+LEAST_HOPS_PRUNED = 4096
 LEFTOVER_DEFAULT_S = 360.0
 UNICAST = (Family.IPV4_UNICAST, Family.IPV6_UNICAST)
 
@@ -86,6 +87,7 @@ class Exporter:
         self._flush_wanted: list[trio.Event] = []
         self._audit_wanted = False
         self._permitted = True
+        self._prune_hops_at = LEAST_HOPS_PRUNED
         self._leftovers_until_s = math.inf
         channel = trio.open_memory_channel[list[PlannedWrite]](0)
         self._to_writer, self._from_planner = channel
@@ -165,6 +167,7 @@ class Exporter:
             self._take_due(trio.current_time())
             family = next((family for family in UNICAST if self._ready[family]), None)
             if family is None:
+                await self._forget_unused_hops()
                 return
             await self._plan_slice(family)
 
@@ -341,6 +344,19 @@ class Exporter:
                 await trio.lowlevel.checkpoint()
                 began_s = time.perf_counter()
         return hops
+
+    async def _forget_unused_hops(self) -> None:
+        """Now and then, so that next hops that come and go do not pile up."""
+        resolver = self.planner.resolver
+        if len(resolver) < self._prune_hops_at:
+            return
+        await self._settle_down()
+        used: set[NextHop | None] = set()
+        for target in self.planner.targets.values():
+            used.update(entry.hop for entry in target.installed.values())
+            used.update(waiting.hop for waiting in target.waiting.values())
+        resolver.forget_all_but(used)
+        self._prune_hops_at = max(LEAST_HOPS_PRUNED, 2 * len(resolver))
 
     async def _retry_blocked(self, *, conflicts: bool) -> None:
         """A change may have made acceptable what the kernel refused; few of them, so try all.

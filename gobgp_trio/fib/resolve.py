@@ -7,7 +7,7 @@ would resolve on a host that has one.  Answers are kept per (table, next hop, in
 out again when something they depend on changes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from gobgp_trio.fib.kernel_view import KernelView, ViewChanges
 from gobgp_trio.rtnl.route import RTN_UNICAST, KernelRoute, Leg
@@ -78,9 +78,10 @@ class Resolver:
             self._resolve(hop)
         return hop
 
-    def forget_all_but(self, used: set[NextHop]) -> None:
+    def forget_all_but(self, used: Set[NextHop | None]) -> None:
         """Stop tracking the next hops no route uses any more."""
         self._tracked = {key: hop for key, hop in self._tracked.items() if hop in used}
+        self._interned = {hop.legs: hop.legs for hop in self._tracked.values() if hop.legs}
 
     def refresh(self, changes: ViewChanges) -> Iterator[NextHop]:
         """Resolve again what the changes may touch; yields the next hops whose answer changed.

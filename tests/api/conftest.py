@@ -13,7 +13,7 @@ import pytest
 import trio
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, timestamp_pb2
 
-from gobgp_trio.api.bridge import open_listeners, run_api
+from gobgp_trio.api.bridge.server import open_listeners, run_api
 from gobgp_trio.api.service.method import Method
 from gobgp_trio.api.service.methods import make_methods
 from tests.api.fake_daemon import FakeDaemon

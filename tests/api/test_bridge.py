@@ -14,7 +14,7 @@ import pytest
 import trio
 from grpclib.const import Status
 
-from gobgp_trio.api.bridge import ApiAddressError, close_listeners, open_listeners
+from gobgp_trio.api.bridge.server import ApiAddressError, close_listeners, open_listeners
 from gobgp_trio.api.pb import api as pb
 from gobgp_trio.api.service.method import Method, Pieces, RpcError, Streaming, Unary, Waiting
 from gobgp_trio.api.wire import field_octets, field_text, frame_message

@@ -248,6 +248,13 @@ REFUSALS = [
         RULE + RULE, 4, "netlink.export.rules[].name", 'wanted a name of its own, found "a" again'
     ),
     refusal(
+        RULE + "metric = 0\n" + RULE.replace('"a"', '"b"') + "metric = 1024",
+        6,
+        "netlink.export.rules[].metric",
+        'wanted a metric other than that of rule "a" in table 254 '
+        "(0 and 1024 are the same to IPv6), found 1024",
+    ),
+    refusal(
         '[[netlink.export.rules]]\nname = ""',
         2,
         "netlink.export.rules[].name",

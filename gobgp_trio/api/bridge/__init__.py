@@ -1,0 +1,1 @@
+"""The one place where asyncio is: grpclib's server under Trio, and its client for ``gobgp``."""
