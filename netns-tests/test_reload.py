@@ -175,7 +175,7 @@ def test_a_reload_that_concerns_nothing_of_a_session_leaves_it_alone(lab: Lab) -
     pair.start({V4: ""}, exports())
     wait_routes(pair.router, [ours(V4)])
     monitor = RouteMonitor(pair.router)
-    reload_and_wait(pair, exports(), imports("lo"))
+    reload_and_wait(pair, neighbor(hold_time_s=30), exports(), imports("lo"))
     pair.daemon.reload(pair.toml(exports(), imports("lo")).replace(GLOBAL, GLOBAL + "\n# same\n"))
     wait_until(lambda: len(pair.daemon.messages("config changed")) == 2, "reloaded")
     pair.announce({V4: "", OTHER: ""})
