@@ -298,6 +298,16 @@ def test_the_short_way_gives_what_the_long_way_gives(
         assert write_outgoing(attributes, edits) == write_outgoing_long(attributes, edits)
 
 
+@pytest.mark.parametrize("count", [0, 1, 61, 62, 63, 64, 254, 255])
+@pytest.mark.parametrize("kind", [1, 2])
+def test_the_short_way_ends_where_a_path_gets_too_long_for_it(count: int, kind: int) -> None:
+    as_path: tuple[AsSegment, ...] = ((kind, tuple(range(1, count + 1))),) if count else ()
+    attributes = make_attributes(origin=0, next_hop=b"\xc0\0\2\1", as_path=as_path)
+    edits = Outgoing(EXTERNAL, prepend_as=65000)
+
+    assert write_outgoing(attributes, edits) == write_outgoing_long(attributes, edits)
+
+
 def test_who_takes_the_short_way() -> None:
     assert Outgoing(EXTERNAL, prepend_as=65000).plain_as
     assert not Outgoing(EXTERNAL).plain_as

@@ -6,8 +6,10 @@ from gobgp_trio.bgp.attr import make_attributes
 from gobgp_trio.bgp.session.negotiate import Endpoints, SessionSettings, make_open, negotiate
 from gobgp_trio.bgp.update import Update
 from gobgp_trio.config.schema import Neighbor, SelectionOptions
+from gobgp_trio.daemon.session_place import SessionPlace
 from gobgp_trio.daemon.speaker import SessionLink, Speaker
 from gobgp_trio.rib.adj_in import REJECTED_CLUSTER_LOOP
+from gobgp_trio.rib.advertise import SelfNextHops
 from gobgp_trio.rib.rib import Rib
 from gobgp_trio.types.attributes import AS_SEQUENCE, CLUSTER_LIST, FLAG_OPTIONAL
 from gobgp_trio.types.family import Family
@@ -102,6 +104,18 @@ async def test_clients_and_their_cluster_are_known_by_the_configuration() -> Non
         CLUSTER,
         OURS,
     ]
+
+
+async def test_a_network_is_shared_with_external_peers_one_hop_away_only() -> None:
+    scene = Scene()
+    network = bytes.fromhex("18 0a0000")
+    place = SessionPlace(2, SelfNextHops(OURS), (network,))
+    scene.speaker = Speaker(Rib([IPV4, IPV6]), router_id=OURS, find_place=lambda _: place)
+    near, far = scene.up(2, 64502), scene.up(3, 64503, multihop_ttl=2)
+
+    assert near.adj_out.audience.networks == (network,)
+    assert far.adj_out.audience.networks == ()
+    assert scene.up(4).adj_out.audience.networks == ()
 
 
 async def test_sessions_of_one_kind_are_a_group_until_they_end() -> None:

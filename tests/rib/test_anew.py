@@ -114,17 +114,20 @@ def test_a_source_is_judged_by_what_is_known_now(scene: Scene) -> None:
     ]
 
 
-def test_a_source_that_goes_while_it_is_judged_leaves_nothing_behind(scene: Scene) -> None:
+def test_a_source_that_goes_while_it_is_judged_is_judged_no_further(scene: Scene) -> None:
     nlris = [bytes((24, 10, number >> 8, number & 255)) for number in range(5000)]
     scene.announce(scene.first, make_attributes(wire=IN_CLUSTER), *nlris)
+    adj_in = scene.rib.adj_in(scene.first, IPV4)
     scene.clusters.add(CLUSTER)
     steps = scene.rib.review(scene.first)
     next(steps)
-    scene.clusters.remove(CLUSTER)  # so that what is left would be accepted again
-    for _ in scene.rib.remove_source(scene.first):
-        pass
-    for _ in steps:
-        pass
+    judged_count = len(adj_in.rejected)
+    removal = scene.rib.remove_source(scene.first)
+    assert list(steps) == []
 
+    assert 0 < judged_count < 5000
+    assert len(adj_in.rejected) == judged_count
+    for _ in removal:
+        pass
     assert len(scene.rib.tables[IPV4].routes) == 0
     assert scene.rib.tables[IPV4].path_count == 0
