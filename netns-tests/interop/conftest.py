@@ -1,6 +1,7 @@
 """The scene of these tests, made once, and what is kept of each test for the table."""
 
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +25,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "interop_row(row): fills this row of docs/interop.md")
     config.stash[PASSED_CELLS] = set()
     config.stash[FAILED_CELLS] = set()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One process runs all of them, in order: they share the scene, and the table comes last."""
+    folder = Path(__file__).parent
+    for item in items:
+        if folder in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("interop"))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -40,6 +40,7 @@ REFLECTED = "an internal peer's route reflected to an internal peer"
 PROTECTED = "external session with a TCP MD5 password and TTL security"
 EXTENDED_NEXT_HOP = "IPv4 routes with IPv6 next hops, both ways"
 TWO_OCTET_AS = "four-octet AS numbers through a speaker of two-octet ones, both ways"
+HOST_NAME = "the peer shows our host name (FQDN capability)"
 REFRESH = "the peer asks for all routes once more (route refresh) and gets them"
 ENHANCED_REFRESH = "such a refresh has its beginning and its end marked (RFC 7313)"
 LONG_MESSAGES = "routes with 4,800 octets of communities both ways (extended messages)"
@@ -67,6 +68,7 @@ ROWS = (
     PROTECTED,
     EXTENDED_NEXT_HOP,
     TWO_OCTET_AS,
+    HOST_NAME,
     REFRESH,
     ENHANCED_REFRESH,
     LONG_MESSAGES,
@@ -83,6 +85,8 @@ ABSENT: dict[Cell, str] = {
     (ENHANCED_REFRESH, "GoBGP"): "it never asks, for it keeps what it was sent",
     (LONG_MESSAGES, "GoBGP"): "it has no extended messages in this version",
     (LONG_MESSAGES, "OpenBGPD"): "it has no extended messages in this version",
+    (HOST_NAME, "OpenBGPD"): "it does not know this capability",
+    (HOST_NAME, "ExaBGP"): "it does not know this capability in others' OPEN messages",
     (SHUT_BY_US, "ExaBGP"): "it stumbles over any message of this kind (its log says so)",
     (SHUT_BY_THEM, "ExaBGP"): "it sends no message with it",
     (TOO_LONG, "BIRD"): "it has extended messages",

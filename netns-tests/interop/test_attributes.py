@@ -357,3 +357,32 @@ def test_a_reflected_route_at_the_peer(
     _, _, reflected = told_by_them
     expected = scene.peers[spot].as_shown(expected_reflection(spot, version))
     assert reflected[spot, version] == [expected]
+
+
+CLUSTERS = "20.200.0.0/24"
+
+
+@pytest.mark.parametrize(
+    ("kind", "place"),
+    [
+        pytest.param(kind, Place.INTERNAL, marks=fills(matrix.REFLECTED), id=kind)
+        for kind in PEERS
+        if kind != "ExaBGP"  # it is the one who tells
+    ],
+)
+def test_a_route_that_was_reflected_before(scene: Scene, spot: Spot) -> None:
+    """Its ORIGINATOR_ID stays, and its CLUSTER_LIST grows."""
+    source = Spot("ExaBGP", Place.INTERNAL)
+    told = Attributes(
+        as_path="65200", originator="192.0.2.77", cluster_list="192.0.2.78 192.0.2.79"
+    )
+    scene.peers[source].announce(CLUSTERS, told)
+    expected = Attributes(
+        origin="igp",
+        as_path="65200",
+        next_hop="10.0.15.2",
+        local_pref=100,
+        originator="192.0.2.77",
+        cluster_list="10.255.0.1 192.0.2.78 192.0.2.79",
+    )
+    assert scene.peers[spot].observe(CLUSTERS, expected) == expected

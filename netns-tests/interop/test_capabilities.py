@@ -1,5 +1,6 @@
 """What peers agree on beyond routes: refreshes and long messages."""
 
+import socket
 from functools import partial
 
 import pytest
@@ -51,6 +52,14 @@ def wait_routes(scene: Scene, spot: Spot, link: Link) -> None:
         "it has the plain routes",
         poll_s=0.2,
     )
+
+
+@pytest.mark.parametrize(("kind", "place"), places_of(matrix.HOST_NAME, Place.INTERNAL))
+def test_our_host_name_at_the_peer(scene: Scene, spot: Spot) -> None:
+    (link,) = spot.links()
+    peer = scene.peers[spot]
+    wait_until(lambda: peer.host_name(link), "it shows a name", poll_s=0.2)
+    assert peer.host_name(link) == socket.gethostname()
 
 
 @pytest.mark.usefixtures("plain_routes")

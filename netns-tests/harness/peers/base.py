@@ -170,6 +170,10 @@ class Peer(ABC):
     def refresh_marks(self, link: Link) -> int:
         """How many beginnings and ends of a refresh it has received (RFC 7313)."""
 
+    def host_name(self, link: Link) -> str:
+        """What it shows as our host name (FQDN capability), "" while it shows none."""
+        raise NotImplementedError(f"{self.kind} shows no name of {link.remote}")
+
     @abstractmethod
     def shut(self, link: Link, message: str) -> None:
         """Close a session for good, with a message to us."""

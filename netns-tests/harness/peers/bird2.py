@@ -83,6 +83,11 @@ class BirdPeer(Peer):
         ours = [line for line in lines if f"{self._name(link)}: " in line]
         return sum("Got BEGIN-OF-RR" in line or "Got END-OF-RR" in line for line in ours)
 
+    def host_name(self, link: Link) -> str:
+        shown = self._bird.command(f"show protocols all {self._name(link)}")
+        found = re.search(r"Neighbor capabilities\n.*Hostname: (\S+)", shown, re.DOTALL)
+        return found[1] if found else ""
+
     def shut(self, link: Link, message: str) -> None:
         self._bird.command(f'disable {self._name(link)} "{message}"')
 

@@ -134,6 +134,10 @@ class FrrPeer(Peer):
         shown = self._show(f"show bgp neighbors {link.remote}")
         return int(shown[link.remote]["messageStats"][name])
 
+    def host_name(self, link: Link) -> str:
+        shown = self._show(f"show bgp neighbors {link.remote}")[link.remote]
+        return str(shown["neighborCapabilities"]["hostName"]["rcvHostName"])
+
     def shut(self, link: Link, message: str) -> None:
         shutdown = f"neighbor {link.remote} shutdown message {message}"
         self._configure(f"router bgp {self.local_as}", shutdown)

@@ -1,6 +1,7 @@
 """GoBGP 3 of Debian: configured by its TOML file, asked with its own ``gobgp``."""
 
 import json
+import re
 import subprocess
 from base64 import b64decode
 from collections.abc import Sequence
@@ -94,6 +95,11 @@ class GobgpPeer(Peer):
     def refresh_marks(self, link: Link) -> int:
         messages = self._show("neighbor", link.remote)["state"]["messages"]
         return int(messages["received"].get("refresh", 0))
+
+    def host_name(self, link: Link) -> str:
+        shown = self.space.run(GOBGP, "neighbor", link.remote)
+        found = re.search(r"fqdn:.*Remote:\s+name: ([^,\s]+),", shown, re.DOTALL)
+        return found[1] if found else ""
 
     def shut(self, link: Link, message: str) -> None:
         self.space.run(GOBGP, "neighbor", link.remote, "shutdown", "--reason", message)
