@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from scripts.bench_lib.daemons import DAEMONS, FEEDER_AS, Setup
+from scripts.bench_lib.adapter import FEEDER_AS, Setup
+from scripts.bench_lib.daemons import DAEMONS
 from scripts.bench_lib.feed import Feed, FeedOptions, make_feed
 from scripts.bench_lib.report import (
     JUDGED_ROUTES_MIN,
@@ -61,7 +62,7 @@ def parse_options(arguments: Sequence[str]) -> Options:
     return Options(
         routes=found.routes,
         runs=found.runs,
-        daemons=tuple(found.only or DAEMONS),
+        daemons=tuple(found.only or available_daemons()),
         scenarios=tuple(found.scenario or SCENARIOS),
         families=tuple(found.family or (4, 6)),
         dampening_ms=found.dampening_ms,
@@ -69,6 +70,17 @@ def parse_options(arguments: Sequence[str]) -> Options:
         json_file=found.json,
         is_strict=found.strict,
     )
+
+
+def available_daemons() -> list[str]:
+    """All that can run here; the others are told, ours is wanted in any case."""
+    found = []
+    for name, adapter in DAEMONS.items():
+        if name != OURS and (reason := adapter.missing()):
+            print(f"bench: {name} is left out: {reason}", file=sys.stderr)
+        else:
+            found.append(name)
+    return found
 
 
 def run_all(options: Options, folder: Path) -> Iterator[Run]:
@@ -80,6 +92,8 @@ def run_all(options: Options, folder: Path) -> Iterator[Run]:
         for scenario in options.scenarios:
             for number in range(options.runs):
                 for daemon in options.daemons:
+                    if SCENARIOS[scenario][1] and not DAEMONS[daemon].has_kernel:
+                        continue
                     run_folder = folder / f"{daemon}-{scenario}-{family}-{number}"
                     run_folder.mkdir()
                     yield run_one(options, daemon, scenario, feed, run_folder)

@@ -1,17 +1,8 @@
-"""Adapters: how each daemon is configured, started, asked and ended.
-
-To add one (FRR and GoBGP are to follow), write a class with the members of ``Daemon`` and enter it
-in ``DAEMONS``.  All sessions are eBGP and the daemon waits for them; what is set apart from that
-and differs from the daemon's defaults is named in ``settings``, which the report prints.
-"""
+"""The daemons of the bench: ours and BIRD here, the others in ``others``."""
 
 import re
-import shutil
 import signal
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from gobgp_trio.api.pb.api import GetTableRequest, TableType
 from gobgp_trio.cli.connection import call
@@ -22,75 +13,18 @@ from harness.bird import BIRD, Bird
 from harness.gobgpd import GOBGPD, Gobgpd
 from harness.namespace import Namespace
 from harness.wait import wait_until
+from scripts.bench_lib import others
+from scripts.bench_lib.adapter import (
+    DAEMON_AS,
+    ROUTER_ID,
+    Adapter,
+    Setup,
+    missing_program,
+    tail,
+)
 
 # In our log, see gobgp_trio.daemon.lag.
 LAG_KEY = "largest_lag_ms"
-
-DAEMON_AS, FEEDER_AS, RECEIVER_AS = 65000, 65001, 65002
-ROUTER_ID = "10.200.1.1"
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """What a scenario wants of the daemon.
-
-    Attributes:
-        family: 4 or 6.
-        has_kernel: write what is learnt into the kernel.
-        has_receiver: send what is learnt to a second peer.
-        dampening_ms: for daemons that wait before they write a route.
-    """
-
-    family: int
-    has_kernel: bool = False
-    has_receiver: bool = False
-    dampening_ms: int = 0
-
-    def address(self, link: int, host: int) -> str:
-        """Link 1 leads to the feeder, 2 to the receiver; host 1 is the daemon, 2 the peer."""
-        return f"10.200.{link}.{host}" if self.family == 4 else f"fd00:200:{link}::{host}"
-
-    def peers(self) -> list[tuple[str, int, int]]:
-        """(name, link, AS) of each peer."""
-        feeder, receiver = ("feeder", 1, FEEDER_AS), ("receiver", 2, RECEIVER_AS)
-        return [feeder, receiver] if self.has_receiver else [feeder]
-
-
-class Daemon(Protocol):
-    """A running daemon."""
-
-    def count_routes(self) -> int:
-        """Prefixes in its own table."""
-
-    def pids(self) -> list[int]:
-        """Its processes."""
-
-    def take_lag_ms(self) -> float | None:
-        """How late its event loop was at most since last asked; None when it does not tell."""
-
-    def stop(self) -> None:
-        """End it; nothing of it stays."""
-
-    def log_tail(self) -> str:
-        """The end of what it logged, for when a run fails."""
-
-
-@dataclass(frozen=True, slots=True)
-class Adapter:
-    """How to get a daemon.
-
-    Attributes:
-        settings: what is set that is not its default, for the report.
-        missing: what is not installed, or "".
-    """
-
-    start: Callable[[Namespace, Path, Setup], Daemon]
-    settings: Callable[[Setup], str]
-    missing: Callable[[], str]
-
-
-def _tail(path: Path) -> str:
-    return path.read_text(errors="replace")[-2000:] if path.exists() else ""
 
 
 # --- BIRD --------------------------------------------------------------------
@@ -119,7 +53,7 @@ class BirdDaemon:
         self._bird.stop()
 
     def log_tail(self) -> str:
-        return _tail(self._bird.log)
+        return tail(self._bird.log)
 
 
 def bird_configuration(setup: Setup) -> str:
@@ -181,7 +115,7 @@ class OurDaemon:
         self._gobgpd.stop()
 
     def log_tail(self) -> str:
-        return _tail(self._gobgpd.log_file) + _tail(self._gobgpd.stderr_file)
+        return tail(self._gobgpd.log_file) + tail(self._gobgpd.stderr_file)
 
 
 def our_configuration(setup: Setup) -> str:
@@ -208,12 +142,11 @@ def our_settings(setup: Setup) -> str:
     )
 
 
-def _missing(program: Path) -> Callable[[], str]:
-    return lambda: "" if shutil.which(program) else f"{program} is not there"
-
-
 # The first one is compared with the others.
 DAEMONS = {
-    "ours": Adapter(OurDaemon, our_settings, _missing(GOBGPD)),
-    "bird": Adapter(BirdDaemon, bird_settings, _missing(BIRD)),
+    "ours": Adapter(OurDaemon, our_settings, missing_program(GOBGPD)),
+    "bird": Adapter(BirdDaemon, bird_settings, missing_program(BIRD)),
+    "frr": others.FRR,
+    "gobgp": others.GOBGP,
+    "openbgpd": others.OPENBGPD,
 }

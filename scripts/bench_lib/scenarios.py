@@ -17,8 +17,8 @@ from pathlib import Path
 
 from harness.namespace import Lab, Namespace
 from harness.wait import pause
+from scripts.bench_lib.adapter import Adapter, Daemon, Setup
 from scripts.bench_lib.counting import PeerEnded
-from scripts.bench_lib.daemons import Adapter, Daemon, Setup
 from scripts.bench_lib.feed import Feed
 from scripts.bench_lib.machine import (
     count_kernel_routes,
