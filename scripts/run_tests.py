@@ -140,7 +140,7 @@ def run_pytest(
 
 def run_unit_tests() -> Stage:
     coverage = ["--cov", f"--cov-report=json:{OUTPUT / 'coverage.json'}", "--cov-report="]
-    return run_pytest("unit tests", coverage, timeout_s=UNIT_TIMEOUT_S)
+    return run_pytest("unit tests", [*coverage, "-n2"], timeout_s=UNIT_TIMEOUT_S)
 
 
 def judge_coverage() -> Stage:
@@ -195,7 +195,8 @@ def run_netns_tests() -> Stage:
     folder = OUTPUT / "netns"
     stage = run_pytest(
         NETNS_STAGE,
-        ["netns-tests", f"--basetemp={folder}"],
+        # They mostly wait for peers and timers, so there are more processes than processors.
+        ["netns-tests", f"--basetemp={folder}", "-n4", "--dist=loadgroup"],
         timeout_s=NETNS_TIMEOUT_S,
         wrapper=["scripts/netns-run"],
     )
