@@ -105,7 +105,7 @@ def test_ttl_security_both_ways(lab: Lab, version: int, dials: bool) -> None:
     pair.bird.wait_established("gobgpd")
     wait_until(lambda: pair.daemon.rib_prefixes() == [PREFIX], "the route has come")
     # The resets are of the time before we listened.
-    assert {s.ttl for s in capture.sent_by(ours, lambda s: not s.flags & RST)} == {255}
+    assert {s.ttl for s in capture.wait_sent_by(ours, lambda s: not s.flags & RST)} == {255}
 
 
 def test_ttl_security_keeps_a_peer_out_that_sends_with_less(lab: Lab) -> None:
@@ -143,7 +143,7 @@ def test_multihop_over_a_router(lab: Lab) -> None:
     daemon.reload(GLOBAL + two + exports())
     bird.wait_established("gobgpd")
     wait_routes(router, [KernelRoute(PREFIX, via="192.0.2.254", dev="eth0", metric=20)])
-    sent = capture.sent_by("192.0.2.1", lambda s: s.payload_octets > 0)
+    sent = capture.wait_sent_by("192.0.2.1", lambda s: s.payload_octets > 0)
     assert {s.ttl for s in sent if s.destination == "203.0.113.2"} >= {2}
     assert {s.ttl for s in sent} <= {1, 2}  # 1: the first attempts, still under way
 
@@ -179,7 +179,7 @@ def test_segments_are_as_short_as_configured(lab: Lab, version: int, dials: bool
     block = neighbor(theirs, passive=dials)
     pair.start_daemon(with_keys(block, "transport.config.tcp-mss = 600"))
     pair.bird.wait_established("gobgpd")
-    assert capture.sent_by(ours, lambda s: bool(s.flags & SYN))[-1].mss == 600
+    assert capture.wait_sent_by(ours, lambda s: bool(s.flags & SYN))[-1].mss == 600
     (line,) = re.findall(r"\bmss:(\d+)", pair.router.run("ss", "-tniH", "state", "established"))
     assert int(line) <= 600
     pair.reload(with_keys(block, "transport.config.tcp-mss = 0"))
@@ -221,7 +221,7 @@ def test_packets_carry_the_configured_tos(lab: Lab, version: int, dials: bool) -
     block = neighbor(theirs, passive=dials)
     pair.start_daemon(with_keys(block, "transport.config.ip-tos = 192"))
     pair.bird.wait_established("gobgpd")
-    assert {s.tos for s in capture.sent_by(ours, lambda s: s.payload_octets > 0)} == {192}
+    assert {s.tos for s in capture.wait_sent_by(ours, lambda s: s.payload_octets > 0)} == {192}
 
 
 def test_the_source_address_is_the_configured_one(lab: Lab) -> None:
@@ -264,7 +264,7 @@ def test_a_session_is_bound_to_its_interface(lab: Lab, dials: bool) -> None:
     daemon = Gobgpd(router, lab.folder, GLOBAL + bound_to(block, "eth1"))
     bird.wait_established("gobgpd")
     assert first.sent_by(OURS, lambda s: s.payload_octets > 0) == []
-    assert second.sent_by(OURS, lambda s: s.payload_octets > 0) != []
+    assert second.wait_sent_by(OURS, lambda s: s.payload_octets > 0) != []
     assert f"{OURS}%eth1:" in router.run("ss", "-tnH", "state", "established")
     daemon.reload(GLOBAL + block)
     wait_until(lambda: first.sent_by(OURS, lambda s: s.payload_octets > 0) != [], "by the route")

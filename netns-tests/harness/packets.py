@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness.namespace import Namespace
+from harness.wait import wait_until
 
 ETH_P_ALL = 3
 ETHERNET_OCTETS = 14
@@ -77,6 +78,12 @@ class Capture:
     ) -> list[Segment]:
         """The segments from an address so far."""
         return [s for s in list(self.segments) if s.source == address and wanted(s)]
+
+    def wait_sent_by(
+        self, address: str, wanted: Callable[[Segment], bool] = lambda _: True
+    ) -> list[Segment]:
+        """Likewise, at least one: the capture may lag behind what has arrived."""
+        return wait_until(lambda: self.sent_by(address, wanted), f"segments of {address}")
 
 
 def read_frame(frame: bytes) -> Segment | None:
