@@ -121,8 +121,8 @@ def test_a_default_route_stays_until_it_is_learnt_again(lab: Lab) -> None:
     pair.start({"0.0.0.0/0": "", "::/0": "", V4: ""}, exports())
     wait_routes(pair.router, [ours("0.0.0.0/0"), ours(V4)])
     wait_routes(pair.router, [ours("::/0")], version=6)
+    pair.daemon.kill()  # first: it must not see the peer go
     pair.bird.kill()
-    pair.daemon.kill()
     monitor = RouteMonitor(pair.router)
     pair.daemon.start()
     wait_routes(pair.router, [ours("0.0.0.0/0")])

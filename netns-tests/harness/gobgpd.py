@@ -105,9 +105,18 @@ class Gobgpd:
         )
 
     def reload(self, toml: str) -> None:
-        """A new configuration and SIGHUP; what follows is for the test to wait for."""
+        """A new configuration and SIGHUP, until the daemon says what it made of it."""
+        reloads_before = self._reloads_count()
         self.configuration.write_text(toml)
         self.process.send_signal(signal.SIGHUP)
+        wait_until(
+            lambda: self._reloads_count() > reloads_before,
+            "gobgpd says what it made of the new configuration",
+            timeout_s=START_TIMEOUT_S,
+        )
+
+    def _reloads_count(self) -> int:
+        return len(self.messages("config changed")) + len(self.messages("config not changed"))
 
     def resident_octets(self) -> int:
         """Memory in use, from /proc."""

@@ -27,6 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[FAILED_CELLS] = set()
 
 
+@pytest.hookimpl(tryfirst=True)  # before the processes sort tests by their groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One process runs all of them, in order: they share the scene, and the table comes last."""
     folder = Path(__file__).parent
