@@ -157,12 +157,15 @@ class SessionLink:
         """Withdraw all that the session brought, letting others run every few ms.
 
         Not to be given up half-way, whatever ends the peer's task: what stayed behind would stay
-        for ever.  It is bounded by the size of the table (1 s for 1,000,000 routes).
+        for ever.  It is bounded by the size of the table (1 s for 1,000,000 routes), and a daemon
+        that stops does not wait for it.
         """
         self._renewals.cancel()
         with trio.CancelScope(shield=True):
             for _ in self._speaker.forget(self):
                 await trio.lowlevel.checkpoint()
+                if self._speaker.is_stopping:
+                    return
 
     def _ring(self) -> None:
         self._doorbell.set()

@@ -13,11 +13,12 @@ interior cost to the next hop is not known yet and would stand between steps 6 a
 has no LOCAL_PREF counts as 100.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 from gobgp_trio.config.schema import SelectionOptions
-from gobgp_trio.types.path import Path, SourceKind
+from gobgp_trio.types.path import MedGroup, Path, SourceKind, Standing
 
 DEFAULT_LOCAL_PREF = 100
 _NAME_OCTETS = 64  # longer than an interface name or an IPv6 address with its scope
@@ -129,7 +130,7 @@ class Decision:
         steps: the rows in use, first one first.
     """
 
-    __slots__ = ("_after_med", "_med", "_up_to_med", "steps")
+    __slots__ = ("_after_med", "_med", "_med_groups", "_up_to_med", "steps")
 
     def __init__(self, options: SelectionOptions | None = None) -> None:
         self.steps = choose_steps(options or SelectionOptions())
@@ -137,6 +138,7 @@ class Decision:
         self._up_to_med = self.steps[:med_at]
         self._med = self.steps[med_at]
         self._after_med = self.steps[med_at + 1 :]
+        self._med_groups: WeakValueDictionary[Hashable, MedGroup] = WeakValueDictionary()
 
     def explain_all(self, ranked: Sequence[Path]) -> tuple[str, ...]:
         """Why each of a prefix's paths, best first, stands where it does: ``"5 MED"``.
@@ -147,7 +149,8 @@ class Decision:
         """
         if len(ranked) < 2:
             return ("",) * len(ranked)
-        keys = self._order_keys(ranked)
+        standings = self._standings(ranked)
+        keys = self._place_by_med(standings) or [standing.order for standing in standings]
         rivals = (keys[1], *(keys[0] for _ in keys[1:]))
         return tuple(
             next(
@@ -167,16 +170,59 @@ class Decision:
         return step.name if step is not None else ""
 
     def rank(self, paths: Sequence[Path]) -> tuple[Path, ...]:
-        """All paths, the best one first.  One or two paths are the cheap cases."""
+        """All paths, the best one first.
+
+        Runs for each prefix that has several paths, whenever one of them comes or goes: the numbers
+        are worked out once per path, and mostly no two paths differ in MED that it is compared of.
+        """
         if len(paths) < 2:
             return tuple(paths)
-        if len(paths) == 2:
-            first, second = paths
-            step = self._separating_step(first, second)
-            if step is not None and step.number(second) < step.number(first):
-                return second, first
-            return first, second
-        return self._rank_many(paths)
+        standings = self._standings(paths)
+        keys = self._place_by_med(standings)
+        if keys is None:
+            return tuple(sorted(paths, key=_order))
+        return tuple(paths[at] for at in sorted(range(len(paths)), key=keys.__getitem__))
+
+    def _standings(self, paths: Sequence[Path]) -> list[Standing]:
+        return [
+            standing
+            if (standing := path.standing) is not None and standing.decision is self
+            else self._stand(path)
+            for path in paths
+        ]
+
+    def _stand(self, path: Path) -> Standing:
+        """Work out a path's numbers and leave them with it."""
+        head = tuple(step.number(path) for step in self._up_to_med)
+        tail = tuple(step.number(path) for step in self._after_med)
+        key = (head, path.attributes.neighbor_as if self._med.within_neighbor_as else 0)
+        group = self._med_groups.get(key)
+        if group is None:
+            group = self._med_groups[key] = MedGroup()
+        standing = Standing(self, (*head, 0, *tail), group, self._med.number(path))
+        path.standing = standing
+        return standing
+
+    def _place_by_med(self, standings: Sequence[Standing]) -> list[tuple[float, ...]] | None:
+        """Each path's numbers with its place in MED; None where MED sets no two of them apart."""
+        firsts: dict[MedGroup, float] = {}
+        rivals: dict[MedGroup, set[float]] = {}
+        for standing in standings:
+            first = firsts.setdefault(standing.med_group, standing.med)
+            if first != standing.med:
+                rivals.setdefault(standing.med_group, {first}).add(standing.med)
+        if not rivals:
+            return None
+        places = {group: sorted(meds) for group, meds in rivals.items()}
+        med_at = len(self._up_to_med)
+        keys = []
+        for standing in standings:
+            order = standing.order
+            meds = places.get(standing.med_group)
+            if meds is not None and standing.med != meds[0]:
+                order = (*order[:med_at], meds.index(standing.med), *order[med_at + 1 :])
+            keys.append(order)
+        return keys
 
     def _separating_step(self, first: Path, second: Path) -> Step | None:
         for step in self.steps:
@@ -187,26 +233,7 @@ class Decision:
                 return step
         return None
 
-    def _rank_many(self, paths: Sequence[Path]) -> tuple[Path, ...]:
-        """Sort by all steps."""
-        keys = self._order_keys(paths)
-        return tuple(paths[at] for at in sorted(range(len(paths)), key=keys.__getitem__))
 
-    def _order_keys(self, paths: Sequence[Path]) -> list[tuple[float, ...]]:
-        """Each path's number in every step; for MED its place among those of its neighbor AS."""
-        heads = [tuple(step.number(path) for step in self._up_to_med) for path in paths]
-        groups: dict[tuple[object, int], set[float]] = {}
-        places_of = []
-        for path, head in zip(paths, heads, strict=True):
-            neighbor_as = path.attributes.neighbor_as if self._med.within_neighbor_as else 0
-            places_of.append((head, neighbor_as))
-            groups.setdefault((head, neighbor_as), set()).add(self._med.number(path))
-        places = {group: sorted(meds) for group, meds in groups.items()}
-        return [
-            (
-                *head,
-                places[group].index(self._med.number(path)),
-                *(step.number(path) for step in self._after_med),
-            )
-            for path, head, group in zip(paths, heads, places_of, strict=True)
-        ]
+def _order(path: Path) -> tuple[float, ...]:
+    assert path.standing is not None
+    return path.standing.order

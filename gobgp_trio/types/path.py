@@ -70,16 +70,44 @@ class Source:
         return f"Source({self.kind.value} {self.name})"
 
 
+class MedGroup:
+    """Paths that MED is compared among; one object for all of them, told apart by identity."""
+
+    __slots__ = ("__weakref__",)
+
+
+class Standing:
+    """A path's numbers in the steps of a decision process, which alone makes and reads them.
+
+    Attributes:
+        decision: whose steps these are.
+        order: a number for each step, 0 for MED.
+        med_group: the paths that MED is compared among.
+        med: the number for MED.
+    """
+
+    __slots__ = ("decision", "med", "med_group", "order")
+
+    def __init__(
+        self, decision: object, order: tuple[float, ...], med_group: MedGroup, med: float
+    ) -> None:
+        self.decision = decision
+        self.order = order
+        self.med_group = med_group
+        self.med = med
+
+
 class Path:
-    """One source's offer for every NLRI that maps to it.  Never changed after it was made.
+    """One source's offer for every NLRI that maps to it.  What it says never changes.
 
     Attributes:
         received_s: seconds since the epoch when it was received (shown as the path's age).
         rejected: why it takes no part in the decision (``"AS loop"``...), or ``""``; a rejected
             path stays in Adj-RIB-In, so that it can be shown and re-evaluated.
+        standing: what the decision process worked out when the path first had a rival, or None.
     """
 
-    __slots__ = ("attributes", "received_s", "rejected", "source")
+    __slots__ = ("attributes", "received_s", "rejected", "source", "standing")
 
     def __init__(
         self, source: Source, attributes: PathAttributes, received_s: float, rejected: str = ""
@@ -88,6 +116,7 @@ class Path:
         self.attributes = attributes
         self.received_s = received_s
         self.rejected = rejected
+        self.standing: Standing | None = None
 
     def __repr__(self) -> str:
         return f"Path({self.source!r}, {self.attributes!r})"

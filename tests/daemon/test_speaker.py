@@ -259,6 +259,22 @@ async def test_a_daemon_that_stops_leaves_its_tables_alone() -> None:
     assert there.speaker.links == {}
 
 
+async def test_a_daemon_that_stops_does_not_wait_for_withdrawals_under_way() -> None:
+    here, there = Router(1, 64501), Router(2, 64502)
+    to_there, to_here = joined(here, there)
+    for nlri in make_nets(5000):
+        here.speaker.add_local_path(IPV4, nlri, imported())
+    there.receive(to_here, take_all(to_there))
+    routes = there.speaker.rib.tables[IPV4].routes
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(to_here.close)
+        while len(routes) == 5000:
+            await trio.lowlevel.checkpoint()
+        there.speaker.is_stopping = True
+
+    assert 0 < len(routes) < 5000
+
+
 async def test_a_peer_that_is_back_keeps_its_new_paths_while_the_old_ones_go() -> None:
     here, there = Router(1, 64501), Router(2, 64502)
     to_there, to_here = joined(here, there)
