@@ -15,6 +15,9 @@ from pathlib import Path
 from scripts.bench_lib.adapter import FEEDER_AS, Setup
 from scripts.bench_lib.daemons import DAEMONS
 from scripts.bench_lib.feed import Feed, FeedOptions, make_feed
+from scripts.bench_lib.mrt import NotMrt, read_dump
+from scripts.bench_lib.mrt_report import SETTINGS, format_run, is_right
+from scripts.bench_lib.mrt_run import run_dump
 from scripts.bench_lib.report import (
     JUDGED_ROUTES_MIN,
     Run,
@@ -42,6 +45,7 @@ class Options:
     dampening_ms: int
     timeout_s: float
     json_file: Path | None
+    mrt_file: Path | None
     is_strict: bool
 
 
@@ -57,6 +61,13 @@ def parse_options(arguments: Sequence[str]) -> Options:
     add("--dampening-ms", type=int, default=0, help="our dampening interval (default %(default)s)")
     add("--timeout", type=float, default=120.0, help="seconds for each step (default %(default)s)")
     add("--json", type=Path, metavar="FILE", help="write all figures of all runs there, too")
+    add(
+        "--mrt",
+        type=Path,
+        metavar="FILE",
+        help="instead, feed this dump of a collector's table (TABLE_DUMP_V2, plain, gzip or bzip2)"
+        " to ours and to BIRD, and compare what they make of it",
+    )
     add("--strict", action="store_true", help=f"end with {EXIT_MISSED} unless all targets are met")
     found = parser.parse_args(arguments)
     return Options(
@@ -68,6 +79,7 @@ def parse_options(arguments: Sequence[str]) -> Options:
         dampening_ms=found.dampening_ms,
         timeout_s=found.timeout,
         json_file=found.json,
+        mrt_file=found.mrt,
         is_strict=found.strict,
     )
 
@@ -120,6 +132,8 @@ def run_one(options: Options, daemon: str, scenario: str, feed: Feed, folder: Pa
 def main(arguments: Sequence[str]) -> int:
     """The whole bench; returns the exit status."""
     options = parse_options(arguments)
+    if options.mrt_file is not None:
+        return feed_dump(options.mrt_file, options.families)
     missing = [text for name in options.daemons if (text := DAEMONS[name].missing())]
     if missing:
         print("bench:", "; ".join(missing), file=sys.stderr)
@@ -133,6 +147,25 @@ def main(arguments: Sequence[str]) -> int:
     if options.json_file is not None:
         options.json_file.write_text(json.dumps([asdict(run) for run in runs], indent=1) + "\n")
     return show_end(options, runs)
+
+
+def feed_dump(file: Path, families: Sequence[int]) -> int:
+    """``--mrt``: a real table into ours and BIRD; fails unless everything is explained."""
+    try:
+        dump = read_dump(file)
+    except (OSError, NotMrt) as error:
+        print(f"bench: {file}: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    verdicts = []
+    print("\n".join(SETTINGS))
+    with tempfile.TemporaryDirectory(prefix="bench-", dir="/run") as folder:
+        for family in sorted(set(families) & set(dump.routes)):
+            heard, comparison = run_dump(dump, family, Path(folder))
+            print("\n".join(format_run(dump, family, heard, comparison)), flush=True)
+            verdicts.append(is_right(heard, comparison))
+    if not verdicts:
+        print(f"bench: {file}: no unicast routes of the families wanted", file=sys.stderr)
+    return 0 if verdicts and all(verdicts) else EXIT_FAILED
 
 
 def show_progress(run: Run) -> None:

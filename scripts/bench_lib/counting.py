@@ -45,7 +45,7 @@ class StreamCounter:
                 break
             kind = data[at + 18]
             if kind == UPDATE:
-                self._count_update(data, at + HEADER_OCTETS, stop)
+                self.take_update(data, at + HEADER_OCTETS, stop)
             elif kind == KEEPALIVE:
                 self.keepalives += 1
             elif kind == NOTIFICATION:
@@ -64,7 +64,8 @@ class StreamCounter:
                 at = after
         return len(seen)
 
-    def _count_update(self, data: bytes, at: int, stop: int) -> None:
+    def take_update(self, data: bytes, at: int, stop: int) -> None:
+        """Count one UPDATE, whose body stands in ``data[at:stop]``."""
         self.updates += 1
         attributes_at = at + 4 + (data[at] << 8 | data[at + 1])
         self.withdrawn += count_nlri(data, at + 2, attributes_at - 2)

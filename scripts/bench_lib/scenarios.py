@@ -8,7 +8,6 @@ Times run from the feeder's first octet to the event, on the monotonic clock; wh
 polled more sparsely as time goes by, so that looking does not slow down what is looked at.
 """
 
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from pathlib import Path
 from harness.namespace import Lab, Namespace
 from harness.wait import pause
 from scripts.bench_lib.adapter import Adapter, Daemon, Setup
-from scripts.bench_lib.counting import PeerEnded
+from scripts.bench_lib.counting import PeerEnded, StreamCounter
 from scripts.bench_lib.feed import Feed
 from scripts.bench_lib.machine import (
     count_kernel_routes,
@@ -26,10 +25,8 @@ from scripts.bench_lib.machine import (
     read_own_cpu_s,
     read_usage,
 )
-from scripts.bench_lib.session import KEEPALIVE_INTERVAL_S, Session
+from scripts.bench_lib.session import KEEPALIVE_INTERVAL_S, Session, connect
 
-BGP_PORT = 179
-CONNECT_TIMEOUT_S = 15.0
 SETTLE_S = 1.0
 # How long after a burst a late KEEPALIVE still counts.
 LINGER_S = KEEPALIVE_INTERVAL_S + 0.5
@@ -131,22 +128,8 @@ def _started(bench: Bench) -> Iterator[Running]:
 
 
 def _connect(space: Namespace, setup: Setup, link: int, asn: int) -> Session:
-    """A session from our end of a link, tried until the daemon takes it."""
-    kind = socket.AF_INET if setup.family == 4 else socket.AF_INET6
-    deadline_s = time.monotonic() + CONNECT_TIMEOUT_S
-    while True:
-        connection = space.open_socket(kind, socket.SOCK_STREAM)
-        try:
-            connection.settimeout(CONNECT_TIMEOUT_S)
-            connection.bind((setup.address(link, 2), 0))
-            connection.connect((setup.address(link, 1), BGP_PORT))
-            router_id = f"10.200.{link}.2"
-            return Session(connection, asn, router_id, setup.family, CONNECT_TIMEOUT_S)
-        except (OSError, PeerEnded):
-            connection.close()
-            if time.monotonic() > deadline_s:
-                raise
-        pause(0.1)
+    ends = (setup.address(link, 2), setup.address(link, 1))
+    return connect(space, ends, asn, f"10.200.{link}.2", setup.family)
 
 
 def poll(
@@ -208,7 +191,7 @@ def run_propagate(bench: Bench, running: Running) -> Figures:
     feeder, receiver, routes = running.feeder, running.receiver, bench.routes
     assert receiver is not None
     cpu_s = running.cpu_s()
-    receiver.start_counting(keeps_nlri=True)
+    receiver.start_counting(StreamCounter(keeps_nlri=True))
     feeder.start_counting()
     start_s = feeder.send(bench.feed.announce + bench.feed.end_of_rib)
     got_s = receiver.wait_until(lambda counter: counter.announced >= routes, bench.timeout_s)

@@ -11,6 +11,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from harness.namespace import Namespace
+from harness.wait import pause
 from scripts.bench_lib.counting import PeerEnded, StreamCounter
 from scripts.bench_lib.feed import HEADER_OCTETS, KEEPALIVE, OPEN, encode_message, encode_open
 
@@ -19,6 +21,8 @@ KEEPALIVE_INTERVAL_S = HOLD_TIME_S / 3
 SOCKET_BUFFER_OCTETS = 4 << 20
 SO_SNDBUFFORCE, SO_RCVBUFFORCE = 32, 33
 READ_OCTETS = 1 << 20
+BGP_PORT = 179
+CONNECT_TIMEOUT_S = 15.0
 
 
 class Session:
@@ -30,7 +34,13 @@ class Session:
     """
 
     def __init__(
-        self, connection: socket.socket, asn: int, router_id: str, family: int, timeout_s: float
+        self,
+        connection: socket.socket,
+        asn: int,
+        router_id: str,
+        family: int,
+        timeout_s: float,
+        hold_time_s: int = HOLD_TIME_S,
     ) -> None:
         self.counter = StreamCounter()
         self.ended = ""
@@ -48,7 +58,7 @@ class Session:
                 connection.setsockopt(socket.SOL_SOCKET, option, SOCKET_BUFFER_OCTETS)
             except PermissionError:  # not root: the default size must do
                 break
-        connection.sendall(encode_open(asn, HOLD_TIME_S, router_id, family))
+        connection.sendall(encode_open(asn, hold_time_s, router_id, family))
         rest = self._await(OPEN, b"")
         connection.sendall(encode_message(KEEPALIVE))
         rest = self._await(KEEPALIVE, rest)
@@ -78,10 +88,10 @@ class Session:
             self._socket.sendall(octets)
         return start_s
 
-    def start_counting(self, *, keeps_nlri: bool = False) -> None:
-        """Count from zero, and measure gaps from now."""
+    def start_counting(self, counter: StreamCounter | None = None) -> None:
+        """Count from zero, with a counter of one's own perhaps, and measure gaps from now."""
         with self._changed:
-            self.counter = StreamCounter(keeps_nlri=keeps_nlri)
+            self.counter = counter or StreamCounter()
             self.largest_gap_s = 0.0
             self._last_message_s = time.monotonic()
 
@@ -147,3 +157,32 @@ class Session:
         finally:
             self._sending.release()
         return time.monotonic()
+
+
+def connect(
+    space: Namespace,
+    ends: tuple[str, str],
+    asn: int,
+    router_id: str,
+    family: int,
+    hold_time_s: int = HOLD_TIME_S,
+) -> Session:
+    """A session between two addresses, ours first, tried until the daemon takes it.
+
+    Raises:
+        OSError, PeerEnded: it did not in time.
+    """
+    kind = socket.AF_INET if family == 4 else socket.AF_INET6
+    deadline_s = time.monotonic() + CONNECT_TIMEOUT_S
+    while True:
+        connection = space.open_socket(kind, socket.SOCK_STREAM)
+        try:
+            connection.settimeout(CONNECT_TIMEOUT_S)
+            connection.bind((ends[0], 0))
+            connection.connect((ends[1], BGP_PORT))
+            return Session(connection, asn, router_id, family, CONNECT_TIMEOUT_S, hold_time_s)
+        except (OSError, PeerEnded):
+            connection.close()
+            if time.monotonic() > deadline_s:
+                raise
+        pause(0.1)

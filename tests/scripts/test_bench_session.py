@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from gobgp_trio.bgp.message import KEEPALIVE_MESSAGE, write_notification
-from scripts.bench_lib.counting import PeerEnded
+from scripts.bench_lib.counting import PeerEnded, StreamCounter
 from scripts.bench_lib.feed import FeedOptions, encode_open, make_feed
 from scripts.bench_lib.session import Session
 
@@ -42,7 +42,7 @@ def establish(pair: tuple[socket.socket, socket.socket], first: bytes = b"") -> 
 
 def test_it_counts_what_the_daemon_sends(pair: tuple[socket.socket, socket.socket]) -> None:
     session = establish(pair)
-    session.start_counting(keeps_nlri=True)
+    session.start_counting(StreamCounter(keeps_nlri=True))
     pair[1].sendall(FEED.announce)
     done_s = session.wait_until(lambda counter: counter.announced == 500, TIMEOUT_S)
     assert session.counter.count_different() == 500
