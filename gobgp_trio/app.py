@@ -129,9 +129,10 @@ def _tame_collector() -> None:
     """Keep the cyclic collector off the tables.
 
     They hold millions of objects and no cycles; walking them all is what a full collection does.
-    Young objects are still collected.  What exists now stays for ever: no need to look at it.
+    Young objects are still collected, so few at a time that it takes some ms.  What exists now
+    stays for ever: no need to look at it.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 1_000_000)
+    gc.set_threshold(10_000, 4, 1_000_000)
     sys.setswitchinterval(0.001)  # a kernel write that ends must not wait 5 ms for the lock

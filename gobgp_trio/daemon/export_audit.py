@@ -6,34 +6,30 @@ events or replies, after a link was down, and when a key we wanted is taken.
 
 import time
 from collections.abc import Callable
+from functools import partial
+from itertools import islice
 
 import structlog
+import trio
 
 from gobgp_trio.daemon.netlink import Kernel
 from gobgp_trio.daemon.netlink_writer import OutcomeUnknown
-from gobgp_trio.fib.drift import (
-    Drift,
-    by_target_key,
-    leftover_target,
-    missing_routes,
-    on_dump,
-    on_missing,
-)
+from gobgp_trio.fib.drift import Drift, leftover_target, on_dump, on_missing
 from gobgp_trio.fib.outcome import settle_doubts
 from gobgp_trio.fib.plan import Planner
 from gobgp_trio.fib.resolve import Legs
 from gobgp_trio.fib.rules import GLOBAL_SOURCE, TargetKey
 from gobgp_trio.fib.target import Installed, Plan, Target
 from gobgp_trio.rtnl.nlmsg import KernelRefused
-from gobgp_trio.rtnl.route import KernelRoute
 from gobgp_trio.rtnl.route_batch import RouteAction, RouteTemplate, RouteWrite
+from gobgp_trio.rtnl.route_scan import ScannedRoutes
 from gobgp_trio.types.family import Family
 
+ABSENCES_PER_TURN = 2000
+Doomed = dict[tuple[int, int, Legs], list[bytes]]
 UNICAST = (Family.IPV4_UNICAST, Family.IPV6_UNICAST)
 
 log = structlog.get_logger()
-
-OurRoutes = dict[tuple[int, int, Family], dict[bytes, Legs]]
 
 
 class Auditor:
@@ -55,19 +51,11 @@ class Auditor:
         Raises:
             KernelRefused, OutcomeUnknown: the kernel could not be read or changed.
         """
-        kept = False
         removed: dict[int, int] = {}
         for family in UNICAST:
-            doomed: dict[tuple[int, int, Legs], list[bytes]] = {}
-            for route in await self._kernel.dump_routes(family, protocol=protocol):
-                metric = route.metric or 0
-                if keep_default and route.nlri[0] == 0:
-                    key = TargetKey(GLOBAL_SOURCE, route.table_id, metric)
-                    target = self._planner.target(key, family)
-                    target.installed[route.nlri] = Installed(None, route.legs, ())
-                    kept = True
-                else:
-                    doomed.setdefault((route.table_id, metric, route.legs), []).append(route.nlri)
+            doomed: Doomed = {}
+            take = partial(self._doom, doomed, keep_default=keep_default)
+            await self._kernel.scan_routes(family, take, protocol=protocol)
             for (table_id, metric, legs), nlris in doomed.items():
                 template = RouteTemplate(family, table_id, metric, protocol, legs)
                 failures = await self._kernel.write(
@@ -78,7 +66,17 @@ class Auditor:
             log.info(
                 "netlink export: removed routes of an earlier run", table=table_id, count=count
             )
-        return kept
+        return any(target.installed for target in self._planner.targets.values())
+
+    def _doom(self, doomed: Doomed, found: ScannedRoutes, *, keep_default: bool) -> None:
+        for (table_id, metric, family), routes in found.items():
+            for nlri, legs in routes.items():
+                if keep_default and nlri[0] == 0:
+                    key = TargetKey(GLOBAL_SOURCE, table_id, metric)
+                    target = self._planner.target(key, family)
+                    target.installed[nlri] = Installed(None, legs, ())
+                else:
+                    doomed.setdefault((table_id, metric, legs), []).append(nlri)
 
     def leftover_plan(self) -> Plan:
         """Removal of the default routes of an earlier run that BGP did not bring again."""
@@ -93,51 +91,86 @@ class Auditor:
     ) -> list[Plan]:
         """Find out whose routes have the keys we were refused, and plan accordingly."""
         plans = []
-        found: OurRoutes = {}
-        read: set[tuple[int, Family]] = set()
+        ours: dict[Target, dict[bytes, Legs]] = {target: {} for target in doubtful}
+        for place in {(target.key.table_id, target.family) for target in doubtful}:
+            wanted = {
+                _report_key(target): (target, set(nlris))
+                for target, nlris in doubtful.items()
+                if (target.key.table_id, target.family) == place
+            }
+            await self._scan(*place, protocol, partial(_pick, wanted, ours))
         for target, nlris in doubtful.items():
-            place = (target.key.table_id, target.family)
-            if place not in read:
-                read.add(place)
-                found |= by_target_key(await self._dump(*place, protocol) or [])
-            ours = found.get((target.key.table_id, target.kernel_metric, target.family), {})
             plans.append(
-                settle_doubts(self._planner, target, nlris, ours, now_s, self._wall_clock_s())
+                settle_doubts(
+                    self._planner, target, nlris, ours[target], now_s, self._wall_clock_s()
+                )
             )
         return plans
 
-    async def audit(self, protocol: int) -> Drift | None:
-        """Compare every route of ours with the kernel; None when it could not be read."""
+    async def audit(self, protocol: int) -> Drift:
+        """Compare every route of ours with the kernel, as far as it can be read."""
         drift = Drift()
-        found: OurRoutes = {}
+        counts: dict[Target, int] = {}
+
+        def take(found: ScannedRoutes) -> None:
+            for key, routes in found.items():
+                target = leftover_target(self._planner, key)
+                known = on_dump(self._planner, target, routes, drift, self._wall_clock_s())
+                counts[target] = counts.get(target, 0) + known
+
         for family in UNICAST:
-            routes = await self._dump(None, family, protocol)
-            if routes is None:
-                return None
-            found |= by_target_key(routes)
-        for key, routes_found in found.items():
-            target = leftover_target(self._planner, key)
-            on_dump(self._planner, target, routes_found, drift, self._wall_clock_s())
-        await self._audit_absences(found, protocol, drift)
+            if not await self._scan(None, family, protocol, take):
+                drift.is_complete = False
+                return drift
+        for target in list(self._planner.targets.values()):
+            # Fewer than we remember.  The kernel would have to tell one of them twice to hide one
+            # that is gone; the event of its removal has not been seen then, or is still to come.
+            if counts.get(target, 0) < len(target.installed):
+                await self._restore_missing(target, protocol, drift)
         return drift
 
-    async def _audit_absences(self, found: OurRoutes, protocol: int, drift: Drift) -> None:
-        for (key, family), target in list(self._planner.targets.items()):
-            place = (key.table_id, target.kernel_metric, family)
-            missing = missing_routes(target, found.get(place, {}))
-            if not missing:
-                continue
-            again = await self._dump(key.table_id, family, protocol)
-            if again is not None:
-                present = by_target_key(again).get(place, {})
-                gone = [nlri for nlri in missing if nlri not in present]
-                on_missing(self._planner, target, gone, drift)
+    async def _restore_missing(self, target: Target, protocol: int, drift: Drift) -> None:
+        """Absences are believed when two more dumps agree: a table that changes may hide routes."""
+        missing = set(target.installed)
+        for _ in range(2):
 
-    async def _dump(
-        self, table_id: int | None, family: Family, protocol: int
-    ) -> list[KernelRoute] | None:
+            def take(found: ScannedRoutes) -> None:
+                missing.difference_update(found.get(_report_key(target), ()))
+
+            place = (target.key.table_id, target.family)
+            if not missing or not await self._scan(*place, protocol, take):
+                return
+        gone = iter(missing)
+        while batch := list(islice(gone, ABSENCES_PER_TURN)):
+            on_missing(self._planner, target, batch, drift)
+            await trio.lowlevel.checkpoint()
+
+    async def _scan(
+        self,
+        table_id: int | None,
+        family: Family,
+        protocol: int,
+        take: Callable[[ScannedRoutes], None],
+    ) -> bool:
         try:
-            return await self._kernel.dump_routes(family, table_id=table_id, protocol=protocol)
+            await self._kernel.scan_routes(family, take, table_id=table_id, protocol=protocol)
         except (KernelRefused, OutcomeUnknown) as why:
             log.warning("netlink export: reading our routes back failed", error=str(why))
-            return None
+            return False
+        return True
+
+
+def _report_key(target: Target) -> tuple[int, int, Family]:
+    """What the kernel says of routes in this target."""
+    return target.key.table_id, target.kernel_metric, target.family
+
+
+def _pick(
+    wanted: dict[tuple[int, int, Family], tuple[Target, set[bytes]]],
+    ours: dict[Target, dict[bytes, Legs]],
+    found: ScannedRoutes,
+) -> None:
+    for key, routes in found.items():
+        if key in wanted:
+            target, nlris = wanted[key]
+            ours[target] |= {nlri: routes[nlri] for nlri in nlris & routes.keys()}

@@ -286,12 +286,11 @@ class Exporter:
 
     async def _audit(self) -> None:
         drift = await self._auditor.audit(self.settings.route_protocol)
-        if drift is None:
-            self._audit_wanted = True
-            await trio.sleep(1)
-            return
         self.stats.repairs_count += drift.repairs_count
         self._plans.append(drift.plan)
+        if not drift.is_complete:
+            self._audit_wanted = True
+            await trio.sleep(1)
 
     async def _follow_kernel(self) -> None:
         """Give up keys that others took, bring routes to changed next hops, see to our own.
@@ -398,7 +397,7 @@ class Exporter:
         for dampener in self._dampeners.values():
             dampener.interval_s = settings.dampening_s
         self.planner.resolver.via_default = settings.resolve_via_default
-        self._view_changes.append(ViewChanges(everything=True))
+        self._view_changes.append(ViewChanges(addresses=True))  # every next hop once more
         self.planner.rules = RuleSet(settings.rules)
         for family in UNICAST:
             self._ready[family].update(self._dampeners[family].pop_due(math.inf))

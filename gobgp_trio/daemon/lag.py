@@ -36,8 +36,9 @@ class LagMeter:
             self._note(now_s - wake_at_s, now_s)
 
     def tell(self) -> None:
-        """Log the largest lag and start anew."""
-        log.info("event loop", largest_lag_ms=round(self.largest_s * 1000, 1))
+        """Log the largest lag, and how many tasks there are, and start anew."""
+        tasks = trio.lowlevel.current_statistics().tasks_living
+        log.info("event loop", largest_lag_ms=round(self.largest_s * 1000, 1), tasks=tasks)
         self.largest_s = 0.0
 
     def _note(self, lag_s: float, now_s: float) -> None:

@@ -10,8 +10,8 @@ lost reply is never guessed at: ``OutcomeUnknown``.
 """
 
 import errno
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from itertools import islice
 from typing import Protocol, TypeVar
 
@@ -46,6 +46,7 @@ from gobgp_trio.rtnl.nlmsg import (
 )
 from gobgp_trio.rtnl.route import RTM_NEWROUTE, KernelRoute, read_route, write_route_dump
 from gobgp_trio.rtnl.route_batch import RouteFailure, RouteWrite
+from gobgp_trio.rtnl.route_scan import RouteScan, ScannedRoutes
 from gobgp_trio.types.family import Family
 
 DUMP_SEQ = 1  # a dump has its socket to itself
@@ -94,6 +95,19 @@ class Kernel(Protocol):
 
         A table that does not exist is empty.  Routes that change while the dump runs may be
         missing or out of date: listen first, and apply the events received meanwhile.
+        """
+
+    async def scan_routes(
+        self,
+        family: Family,
+        take: Callable[[ScannedRoutes], None],
+        *,
+        protocol: int,
+        table_id: int | None = None,
+    ) -> None:
+        """Likewise the routes of one protocol, handed to ``take`` some hundreds at a time.
+
+        For routes of ours, of which there may be a million; other tasks run between two pieces.
         """
 
     async def write(self, writes: Sequence[RouteWrite]) -> list[RouteFailure]:
@@ -157,6 +171,24 @@ class NetlinkKernel:
             self._open_request, request, "RTM_GETROUTE", RTM_NEWROUTE, read_route, skip_protocol
         )
         return routes
+
+    async def scan_routes(
+        self,
+        family: Family,
+        take: Callable[[ScannedRoutes], None],
+        *,
+        protocol: int,
+        table_id: int | None = None,
+    ) -> None:
+        scan = RouteScan(family)
+        request = write_route_dump(DUMP_SEQ, family, table_id, protocol)
+        async with aclosing(receive_dump(self._open_request, request, "RTM_GETROUTE")) as datagrams:
+            async for datagram in datagrams:
+                found, others = scan.read(datagram)
+                if found:
+                    take(found)
+                if _has_ended(others, "RTM_GETROUTE"):
+                    return
 
     async def _dump_consistent(
         self, request: bytes, name: str, kind: int, read: Callable[[bytes], T | None]
@@ -228,20 +260,32 @@ async def read_dump(
     """
     values: list[T] = []
     interrupted = False
-    port = open_request()
-    try:
-        port.send(request)
-        while True:
-            datagram = await _receive_reply(port, name)
+    async with aclosing(receive_dump(open_request, request, name)) as datagrams:
+        async for datagram in datagrams:
             for message in read_messages(datagram, skip_route_protocol=skip_protocol):
                 interrupted |= bool(message.flags & NLM_F_DUMP_INTR)
                 if message.type == kind:
                     value = read(message.body)
                     if value is not None:
                         values.append(value)
-                elif message.type in (NLMSG_DONE, NLMSG_ERROR):
-                    _check_end_of_dump(message, name)
+                elif _has_ended([message], name):
                     return values, interrupted
+    raise AssertionError("a dump goes on until its end is seen")
+
+
+async def receive_dump(
+    open_request: Callable[[], NetlinkPort], request: bytes, name: str
+) -> AsyncGenerator[bytes, None]:
+    """The datagrams that answer a dump request, until the caller has seen the end of it.
+
+    Raises:
+        OutcomeUnknown: see ``Kernel``.
+    """
+    port = open_request()
+    try:
+        port.send(request)
+        while True:
+            yield await _receive_reply(port, name)
             await trio.lowlevel.checkpoint()
     except OSError as loss:
         raise OutcomeUnknown(f"{name}: {loss.strerror}") from None
@@ -267,12 +311,20 @@ async def _receive_reply(port: NetlinkPort, name: str) -> bytes:
             raise OutcomeUnknown(f"{name}: no reply within {REPLY_TIMEOUT_S:g} s")
 
 
-def _check_end_of_dump(message: Message, name: str) -> None:
-    """Raise KernelRefused unless the dump went well; ENOENT means that there is no such table."""
-    read = read_done if message.type == NLMSG_DONE else read_error
-    refusal, ext_ack = read(message)
-    if refusal not in (0, errno.ENOENT):
-        raise KernelRefused(refusal, name, ext_ack)
+def _has_ended(messages: Sequence[Message], name: str) -> bool:
+    """Whether the end of a dump is among these; ENOENT there means that there is no such table.
+
+    Raises:
+        KernelRefused: it did not go well.
+    """
+    for message in messages:
+        if message.type in (NLMSG_DONE, NLMSG_ERROR):
+            read = read_done if message.type == NLMSG_DONE else read_error
+            refusal, ext_ack = read(message)
+            if refusal not in (0, errno.ENOENT):
+                raise KernelRefused(refusal, name, ext_ack)
+            return True
+    return False
 
 
 def _check_permission(refusals: Sequence[Refusal]) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from gobgp_trio.config.schema import MAIN_TABLE
 from gobgp_trio.fib.outcome import FIRST_REPAIR_S
 from gobgp_trio.fib.plan import Planner
-from gobgp_trio.fib.resolve import Legs
+from gobgp_trio.fib.resolve import Legs, NextHop
 from gobgp_trio.fib.rules import GLOBAL_SOURCE, TargetKey
 from gobgp_trio.fib.target import Installed, Plan, State, Target, Waiting
 from gobgp_trio.rtnl.event import RouteEvent
@@ -28,12 +28,14 @@ class Drift:
         repairs_count: routes of ours that were removed or altered.
         conflicts: (target, prefix, protocol) newly taken over by foreign routes.
         doubtful: prefixes at whose keys foreign routes appeared; the kernel may have ours as well.
+        is_complete: nothing was left out, as a dump that fails midway would.
     """
 
     plan: Plan = field(default_factory=Plan)
     repairs_count: int = 0
     conflicts: list[tuple[Target, bytes, int]] = field(default_factory=list)
     doubtful: dict[Target, list[bytes]] = field(default_factory=dict)
+    is_complete: bool = True
 
 
 def on_route_event(
@@ -67,49 +69,54 @@ def same_legs(ours: Legs, kernels: Legs) -> bool:
     }
 
 
-def by_target_key(
-    routes: Iterable[KernelRoute],
-) -> dict[tuple[int, int, Family], dict[bytes, Legs]]:
-    """Dumped routes as NLRI -> legs for each (table, metric, family)."""
-    found: dict[tuple[int, int, Family], dict[bytes, Legs]] = {}
-    for route in routes:
-        key = (route.table_id, route.metric or 0, route.family)
-        found.setdefault(key, {})[route.nlri] = route.legs
-    return found
-
-
-def missing_routes(target: Target, found: dict[bytes, Legs]) -> list[bytes]:
-    """Prefixes we remember that a dump does not show."""
-    return [nlri for nlri in target.installed if nlri not in found]
-
-
 def on_missing(planner: Planner, target: Target, nlris: Iterable[bytes], drift: Drift) -> None:
     """Two dumps agree that these are gone: put them back."""
+    again: dict[tuple[NextHop, tuple[str, ...]], list[bytes]] = {}
     for nlri in nlris:
         entry = target.installed.pop(nlri, None)
         if entry is not None and entry.hop is not None:
-            drift.repairs_count += 1
-            planner.bring(drift.plan, target, entry.hop, entry.rules, [nlri])
+            again.setdefault((entry.hop, entry.rules), []).append(nlri)
+    for (hop, rules), batch in again.items():
+        drift.repairs_count += len(batch)
+        planner.bring(drift.plan, target, hop, rules, batch)
 
 
 def on_dump(
     planner: Planner, target: Target, found: dict[bytes, Legs], drift: Drift, wall_s: float
-) -> None:
-    """Compare what is there with what we remember; absences are the caller's to confirm."""
+) -> int:
+    """Compare some of what is there with what we remember.
+
+    Returns how many of these the target has installed now; absences are the caller's to find.
+    """
+    installed = target.installed
+    same: dict[tuple[int, int], bool] = {}  # few entries, few legs, very many routes
+    count = 0
     for nlri, legs in found.items():
-        entry = target.installed.get(nlri)
-        if entry is not None:
-            if not same_legs(entry.legs, legs):
-                _restore(planner, target, nlri, legs, drift)
+        entry = installed.get(nlri)
+        if entry is None:
+            _on_unknown(planner, target, nlri, legs, drift, wall_s)
+            count += nlri in installed
             continue
-        waiting = target.waiting.pop(nlri, None)
-        if waiting is None or waiting.state is State.UNREACHABLE:
-            if waiting is not None:
-                target.waiting[nlri] = waiting
-            _remove_leftover(planner, target, nlri, legs, drift)
-        else:
-            target.installed[nlri] = Installed(waiting.hop, legs, waiting.rules, wall_s)
-            planner.bring(drift.plan, target, waiting.hop, waiting.rules, [nlri])
+        count += 1
+        pair = (id(entry), id(legs))
+        is_same = same.get(pair)
+        if is_same is None:
+            is_same = same[pair] = same_legs(entry.legs, legs)
+        if not is_same:
+            _restore(planner, target, nlri, legs, drift)
+    return count
+
+
+def _on_unknown(
+    planner: Planner, target: Target, nlri: bytes, legs: Legs, drift: Drift, wall_s: float
+) -> None:
+    waiting = target.waiting.get(nlri)
+    if waiting is None or waiting.state is State.UNREACHABLE:
+        _remove_leftover(planner, target, nlri, legs, drift)
+        return
+    del target.waiting[nlri]
+    target.installed[nlri] = Installed(waiting.hop, legs, waiting.rules, wall_s)
+    planner.bring(drift.plan, target, waiting.hop, waiting.rules, [nlri])
 
 
 def leftover_target(planner: Planner, key: tuple[int, int, Family]) -> Target:

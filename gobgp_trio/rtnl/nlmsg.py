@@ -93,11 +93,29 @@ def nlmsg_align(octets_count: int) -> int:
     return (octets_count + 3) & ~3
 
 
-def read_messages(datagram: bytes, *, skip_route_protocol: int | None = None) -> Iterator[Message]:
-    """Walk the messages of one datagram (``NLMSG_NEXT``).
+def walk_headers(datagram: bytes) -> Iterator[tuple[int, int, int, int, int, int]]:
+    """Each message of one datagram (``NLMSG_NEXT``) as (start, end, type, flags, seq, port id).
 
-    Wire, per message: length (4, header included), type (2), flags (2), sequence number (4),
+    Wire, per message: length (4, the header of 16 included), type (2), flags (2), sequence (4),
     port id (4), body, padding to four octets.
+
+    Raises:
+        MalformedNetlink: a header is cut short, or its length does not fit the datagram.
+    """
+    at, end = 0, len(datagram)
+    unpack = _HEADER.unpack_from
+    while at < end:
+        if at + HEADER_OCTETS > end:
+            raise MalformedNetlink(f"wanted a header of 16 octets at {at}, found {end - at}")
+        length, kind, flags, seq, port_id = unpack(datagram, at)
+        if length < HEADER_OCTETS or at + length > end:
+            raise MalformedNetlink(f"wanted a length of 16 to {end - at} at {at}, found {length}")
+        yield at, at + length, kind, flags, seq, port_id
+        at += (length + 3) & ~3
+
+
+def read_messages(datagram: bytes, *, skip_route_protocol: int | None = None) -> Iterator[Message]:
+    """The messages of one datagram.
 
     Args:
         datagram: what one receive returned.
@@ -105,26 +123,18 @@ def read_messages(datagram: bytes, *, skip_route_protocol: int | None = None) ->
             the cost of cutting them out: the kernel filters dumps for a protocol, not against it.
 
     Raises:
-        MalformedNetlink: a header is cut short, or its length does not fit the datagram.
+        MalformedNetlink: see ``walk_headers``.
     """
-    at, end = 0, len(datagram)
-    unpack = _HEADER.unpack_from
     # RTM_NEWROUTE is 24; rtm_protocol is the sixth octet of struct rtmsg.
     protocol_at = HEADER_OCTETS + 5
-    while at < end:
-        if at + HEADER_OCTETS > end:
-            raise MalformedNetlink(f"wanted a header of 16 octets at {at}, found {end - at}")
-        length, kind, flags, seq, port_id = unpack(datagram, at)
-        if length < HEADER_OCTETS or at + length > end:
-            raise MalformedNetlink(f"wanted a length of 16 to {end - at} at {at}, found {length}")
+    for at, stop, kind, flags, seq, port_id in walk_headers(datagram):
         if (
             skip_route_protocol is None
             or kind != 24
-            or length <= protocol_at
+            or stop - at <= protocol_at
             or datagram[at + protocol_at] != skip_route_protocol
         ):
-            yield Message(kind, flags, seq, port_id, datagram[at + HEADER_OCTETS : at + length])
-        at += (length + 3) & ~3
+            yield Message(kind, flags, seq, port_id, datagram[at + HEADER_OCTETS : stop])
 
 
 def read_attributes(octets: bytes, at: int = 0) -> dict[int, bytes]:

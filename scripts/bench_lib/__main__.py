@@ -104,11 +104,19 @@ def run_all(options: Options, folder: Path) -> Iterator[Run]:
         for scenario in options.scenarios:
             for number in range(options.runs):
                 for daemon in options.daemons:
-                    if SCENARIOS[scenario][1] and not DAEMONS[daemon].has_kernel:
+                    if not can_run(daemon, scenario):
                         continue
                     run_folder = folder / f"{daemon}-{scenario}-{family}-{number}"
                     run_folder.mkdir()
                     yield run_one(options, daemon, scenario, feed, run_folder)
+
+
+def can_run(daemon: str, scenario: str) -> bool:
+    """Whether this daemon has what the scenario is about."""
+    adapter = DAEMONS[daemon]
+    if scenario == "live":
+        return adapter.is_live
+    return adapter.has_kernel or not SCENARIOS[scenario][1]
 
 
 def make_setup(options: Options, scenario: str, family: int) -> Setup:

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from harness.namespace import Namespace
 
@@ -62,6 +62,17 @@ class Daemon(Protocol):
         """The end of what it logged, for when a run fails."""
 
 
+@runtime_checkable
+class LiveDaemon(Protocol):
+    """What more a daemon can do that is changed and looked at while it works."""
+
+    def change_export(self) -> None:
+        """Have every route in the kernel written anew, by a reload; returns when that is done."""
+
+    def list_routes(self) -> None:
+        """Have its table and what it put into the kernel listed, as a user would."""
+
+
 @dataclass(frozen=True, slots=True)
 class Adapter:
     """How to get a daemon.
@@ -70,12 +81,14 @@ class Adapter:
         settings: what is set that is not its default, for the report.
         missing: what is not installed, or "".
         has_kernel: it can write routes into the kernel.
+        is_live: its daemons are ``LiveDaemon``, too.
     """
 
     start: Callable[[Namespace, Path, Setup], Daemon]
     settings: Callable[[Setup], str]
     missing: Callable[[], str]
     has_kernel: bool = True
+    is_live: bool = False
 
 
 def tail(path: Path) -> str:

@@ -4,13 +4,19 @@ import re
 import signal
 from pathlib import Path
 
-from gobgp_trio.api.pb.api import GetTableRequest, TableType
+from gobgp_trio.api.pb.api import (
+    GetNetlinkExportStatsRequest,
+    GetNetlinkExportStatsResponse,
+    GetTableRequest,
+    GoBgpServiceStub,
+    TableType,
+)
 from gobgp_trio.cli.connection import call
 from gobgp_trio.cli.route_message import family_message
 from gobgp_trio.cli.settings import Settings
 from gobgp_trio.types.family import Family
 from harness.bird import BIRD, Bird
-from harness.gobgpd import GOBGPD, Gobgpd
+from harness.gobgpd import GOBGP, GOBGPD, Gobgpd
 from harness.namespace import Namespace
 from harness.wait import wait_until
 from scripts.bench_lib import others
@@ -25,6 +31,8 @@ from scripts.bench_lib.adapter import (
 
 # In our log, see gobgp_trio.daemon.lag.
 LAG_KEY = "largest_lag_ms"
+METRIC, OTHER_METRIC = 20, 30
+CHANGE_TIMEOUT_S = 120.0
 
 
 # --- BIRD --------------------------------------------------------------------
@@ -88,6 +96,7 @@ class OurDaemon:
         path = folder / "api.sock"
         hosts = f"127.0.0.1:50051,unix://{path}"
         self._api = Settings(target=f"unix://{path}")
+        self._space, self._setup = space, setup
         self._gobgpd = Gobgpd(
             space, folder, our_configuration(setup), options=("--api-hosts", hosts)
         )
@@ -100,6 +109,26 @@ class OurDaemon:
 
     def pids(self) -> list[int]:
         return [self._gobgpd.process.pid]
+
+    def change_export(self) -> None:
+        """Another metric, so that every route is written once and removed once."""
+        routes = self.count_routes()
+        before = call(self._api, read_export_stats)
+        self._gobgpd.reload(our_configuration(self._setup, metric=OTHER_METRIC))
+
+        def is_done() -> bool:
+            now = call(self._api, read_export_stats)
+            return now.exported + now.withdrawn >= before.exported + before.withdrawn + 2 * routes
+
+        wait_until(is_done, "every route is moved", timeout_s=CHANGE_TIMEOUT_S, poll_s=0.2)
+
+    def list_routes(self) -> None:
+        """By ``gobgp``, whose own speed matters less than what it keeps the daemon from."""
+        family = f"ipv{self._setup.family}"
+        for words in (("global", "rib", "-a", family), ("netlink", "export")):
+            process = self._space.popen(GOBGP, *words)
+            status = process.wait(CHANGE_TIMEOUT_S)
+            assert status == 0, f"gobgp {' '.join(words)}: status {status}"
 
     def take_lag_ms(self) -> float:
         """Told in the log, on SIGUSR1."""
@@ -118,13 +147,18 @@ class OurDaemon:
         return tail(self._gobgpd.log_file) + tail(self._gobgpd.stderr_file)
 
 
-def our_configuration(setup: Setup) -> str:
+async def read_export_stats(api: GoBgpServiceStub) -> GetNetlinkExportStatsResponse:
+    """How many routes were written and removed up to now."""
+    return await api.get_netlink_export_stats(GetNetlinkExportStatsRequest())
+
+
+def our_configuration(setup: Setup, metric: int = METRIC) -> str:
     """Everything accepted from the feeder; one rule without communities exports all."""
     lines = ["[global.config]", f"as = {DAEMON_AS}", f'router-id = "{ROUTER_ID}"']
     if setup.has_kernel:
         lines += ["[netlink.export]", "enabled = true"]
         lines += [f"dampening-interval = {setup.dampening_ms}"]
-        lines += ["[[netlink.export.rules]]", 'name = "all"']
+        lines += ["[[netlink.export.rules]]", 'name = "all"', f"metric = {metric}"]
     for _, link, asn in setup.peers():
         lines += ["[[neighbors]]", "[neighbors.config]"]
         lines += [f'neighbor-address = "{setup.address(link, 2)}"', f"peer-as = {asn}"]
@@ -144,7 +178,7 @@ def our_settings(setup: Setup) -> str:
 
 # The first one is compared with the others.
 DAEMONS = {
-    "ours": Adapter(OurDaemon, our_settings, missing_program(GOBGPD)),
+    "ours": Adapter(OurDaemon, our_settings, missing_program(GOBGPD), is_live=True),
     "bird": Adapter(BirdDaemon, bird_settings, missing_program(BIRD)),
     "frr": others.FRR,
     "gobgp": others.GOBGP,

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from harness.namespace import Lab, Namespace
 from harness.wait import pause
-from scripts.bench_lib.adapter import Adapter, Daemon, Setup
+from scripts.bench_lib.adapter import Adapter, Daemon, LiveDaemon, Setup
 from scripts.bench_lib.counting import PeerEnded, StreamCounter
 from scripts.bench_lib.feed import Feed
 from scripts.bench_lib.machine import (
@@ -231,9 +231,50 @@ def run_ingest(bench: Bench, running: Running) -> Figures:
     return figures
 
 
+def run_live(bench: Bench, running: Running) -> Figures:
+    """A table comes, is changed by a reload, listed and withdrawn: how late is all else?"""
+    daemon, feeder, routes = running.daemon, running.feeder, bench.routes
+    assert isinstance(daemon, LiveDaemon)
+    (main_pid, *_) = daemon.pids()
+
+    def count() -> int:
+        return count_kernel_routes(main_pid, bench.setup.family)
+
+    def announce() -> None:
+        feeder.send(bench.feed.announce + bench.feed.end_of_rib)
+        poll(count, lambda found: found >= before + routes, bench, daemon)
+
+    def withdraw() -> None:
+        feeder.send(bench.feed.withdraw)
+        poll(count, lambda found: found <= before, bench, daemon)
+        pause(LINGER_S)
+
+    before = count()
+    feeder.start_counting()
+    figures: Figures = {}
+    for name, do in (
+        ("add", announce),
+        ("change", daemon.change_export),
+        ("list", daemon.list_routes),
+        ("withdraw", withdraw),
+    ):
+        start_s = time.monotonic()
+        do()
+        figures[f"live_{name}_s"] = time.monotonic() - start_s
+        lag_ms = daemon.take_lag_ms()
+        if lag_ms is not None:
+            figures[f"live_{name}_lag_ms"] = lag_ms
+    figures["live_withdraw_s"] -= LINGER_S
+    return figures | {
+        "keepalive_gap_ms": 1000 * feeder.largest_gap_s,
+        "live_lag_ms": max(value for name, value in figures.items() if name.endswith("lag_ms")),
+    }
+
+
 # Name -> (what it does, has the kernel, has a receiver).
 SCENARIOS: dict[str, tuple[Scenario, bool, bool]] = {
     "kernel": (run_kernel, True, False),
     "propagate": (run_propagate, False, True),
     "ingest": (run_ingest, False, False),
+    "live": (run_live, True, False),
 }

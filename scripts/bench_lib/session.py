@@ -7,9 +7,11 @@ what is above that is how long it was deaf.
 
 import select
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from harness.namespace import Namespace
 from harness.wait import pause
@@ -115,18 +117,36 @@ class Session:
                 self._changed.wait(left_s)
             return self._changed_s
 
+    def wait_ended(self, timeout_s: float) -> None:
+        """Wait until the daemon has ended the session.
+
+        Raises:
+            TimeoutError: it has not in time.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: self.ended, timeout_s):
+                raise TimeoutError(f"the session is still up after {timeout_s:.0f} s")
+
     def close(self) -> None:
         """End the session without a word."""
         self._is_closing = True
-        self._socket.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):  # the daemon was first
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._thread.join(5)
+        self._socket.close()
+
+    def reset(self) -> None:
+        """End the connection with a RST."""
+        self._is_closing = True
+        self._thread.join(5)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._socket.close()
 
     def _run_reader(self, octets: bytes) -> None:
         try:
             self._count(octets)
             sent_s = time.monotonic()
-            while True:
+            while not self._is_closing:
                 if select.select([self._socket], [], [], 0.1)[0]:
                     octets = self._socket.recv(READ_OCTETS)
                     if not octets:

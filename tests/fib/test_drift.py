@@ -2,7 +2,6 @@
 
 from gobgp_trio.fib.drift import (
     Drift,
-    by_target_key,
     leftover_target,
     on_dump,
     on_missing,
@@ -97,9 +96,7 @@ def test_legs_are_the_same_in_any_order_and_where_the_kernel_chose_the_device() 
 
 def test_routes_in_a_place_no_rule_names_get_a_target_of_their_own() -> None:
     planner, target = make_planner()
-    stray = make_route("192.0.2.0/24", HERE, metric=7, table_id=99, protocol=PROTOCOL)
-    (key,) = by_target_key([stray])
-    assert leftover_target(planner, key).key == TargetKey(GLOBAL_SOURCE, 99, 7)
+    assert leftover_target(planner, (99, 7, V4)).key == TargetKey(GLOBAL_SOURCE, 99, 7)
     assert leftover_target(planner, (254, 20, V4)) is target
 
 
@@ -110,3 +107,16 @@ def test_a_foreign_route_behind_ours_is_no_concern() -> None:
     behind = RouteEvent(True, make_route("192.0.2.0/24", THERE, metric=20), appended=True)
     on_route_event(planner, behind, PROTOCOL, drift, 1.0)
     assert (drift.doubtful, target.installed[NET].legs) == ({}, (HERE,))
+
+
+def test_a_dump_tells_how_many_routes_are_as_remembered() -> None:
+    planner, target = make_planner()
+    other = parse_prefix("198.51.100.0/24")[1]
+    wait(planner, target, State.LOST)
+    target.installed[other] = Installed(None, (HERE,), ())
+    stray = parse_prefix("203.0.113.0/24")[1]
+    drift = Drift()
+    found = {NET: (HERE,), other: (HERE,), stray: (HERE,)}
+    assert on_dump(planner, target, found, drift, 5.0) == 2
+    assert set(target.installed) == {NET, other}
+    assert actions(drift) == [("delete", [stray])]

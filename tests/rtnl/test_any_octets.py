@@ -9,11 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gobgp_trio.rtnl import address, event, link, neighbor, nexthop, nlmsg, route, rule
+from gobgp_trio.rtnl import (
+    address,
+    event,
+    link,
+    neighbor,
+    nexthop,
+    nlmsg,
+    route,
+    route_scan,
+    rule,
+)
 from gobgp_trio.rtnl.nlmsg import MalformedNetlink, Message, write_attribute, write_message
 
 MODULES: tuple[ModuleType, ...] = (
-    address, event, link, neighbor, nexthop, nlmsg, route, rule,
+    address, event, link, neighbor, nexthop, nlmsg, route, route_scan, rule,
 )  # fmt: skip
 
 

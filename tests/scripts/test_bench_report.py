@@ -63,6 +63,13 @@ def test_targets_are_judged_by_the_median() -> None:
     assert judge([kernel_run("bird", 80_000)], "ours") == []
 
 
+def test_a_rival_of_the_same_run_counts_instead_of_a_figure() -> None:
+    line = "kernel IPv4, wire to kernel: 90,000 routes/s, wanted at least 1.00 of frr's"
+    ours = kernel_run("ours", 90_000)
+    assert judge([ours, kernel_run("frr", 50_000)], "ours") == [f"met     {line} 50,000"]
+    assert judge([ours, kernel_run("frr", 120_000)], "ours") == [f"MISSED  {line} 120,000"]
+
+
 def test_a_missed_target_is_unclear_when_other_work_was_in_the_way() -> None:
     assert judge([kernel_run("ours", 80_000, other_cpus=1.0)], "ours") == [
         "unclear kernel IPv4, wire to kernel: 80,000 routes/s, wanted at least 88,000"
