@@ -9,7 +9,7 @@ from gobgp_trio.fib.drift import (
     same_legs,
 )
 from gobgp_trio.fib.plan import Planner
-from gobgp_trio.fib.resolve import Resolver
+from gobgp_trio.fib.resolve import Legs, Resolver
 from gobgp_trio.fib.rules import GLOBAL_SOURCE, RuleSet, TargetKey
 from gobgp_trio.fib.target import Installed, State, Target, Waiting
 from gobgp_trio.rtnl.event import RouteEvent
@@ -116,7 +116,7 @@ def test_a_dump_tells_how_many_routes_are_as_remembered() -> None:
     target.installed[other] = Installed(None, (HERE,), ())
     stray = parse_prefix("203.0.113.0/24")[1]
     drift = Drift()
-    found = {NET: (HERE,), other: (HERE,), stray: (HERE,)}
+    found: dict[bytes, Legs] = {NET: (HERE,), other: (HERE,), stray: (HERE,)}
     assert on_dump(planner, target, found, drift, 5.0) == 2
     assert set(target.installed) == {NET, other}
     assert actions(drift) == [("delete", [stray])]
