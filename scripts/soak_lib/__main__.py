@@ -18,13 +18,14 @@ from harness.kernel import KernelRoute
 from harness.namespace import Lab
 from harness.pair import neighbor
 from harness.wait import pause, wait_until
-from scripts.bench_lib.counting import PeerEnded
 from scripts.bench_lib.feed import encode_message
 from scripts.bench_lib.session import Session
 from scripts.soak_lib.scene import (
     FLAPPERS,
+    GUESTS,
     Scene,
     flapper_address,
+    guest_address,
     log_problems,
     reset,
 )
@@ -32,6 +33,7 @@ from scripts.soak_lib.scene import (
 RSS_GROWTH_MAX = 0.05
 WARM_UP_S = 60.0
 QUIET_S = 3.0
+REST_S = 61.0  # of a neighbor whose sessions do not last, at most
 CEASE_ADMINISTRATIVE_RESET = encode_message(3, b"\x06\x04")
 GARBAGE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(range(64))
 
@@ -57,8 +59,9 @@ class Soak:
         self.scene = scene
         self.done: Counter[str] = Counter()
         self._random = random.Random(seed)
-        self._steady_routes = 0
-        self._endings: dict[str, Callable[[Session, int], None]] = {
+        self._rests_until_s = [0.0] * FLAPPERS
+        self._guest = 0
+        self._endings: dict[str, Callable[[Session, str], None]] = {
             "closed without a word": lambda session, _: session.close(),
             "TCP reset": lambda session, _: session.reset(),
             "NOTIFICATION": self._notify,
@@ -82,34 +85,40 @@ class Soak:
     def run(self, until_s: float) -> None:
         """Rounds of trouble until the time has come."""
         while time.monotonic() < until_s:
-            ending = self._random.choice(list(self._endings))
-            number = self._random.randrange(FLAPPERS)
-            try:
-                session = self.scene.open_flapper(number)
-            except (OSError, PeerEnded):
-                self.done["session not taken (rests after an error)"] += 1
-                continue
+            session, address = self._open()
             pause(self._random.choice((0.0, 0.05, 0.3)))
-            self._endings[ending](session, number)
+            ending = self._random.choice(list(self._endings))
+            self._endings[ending](session, address)
             self.done[f"session: {ending}"] += 1
             if self._random.random() < 0.4:
                 other = self._random.choice(list(self._others))
                 self._others[other]()
                 self.done[other] += 1
 
+    def _open(self) -> tuple[Session, str]:
+        """A session of somebody who may come now: neighbors that fail again and again rest."""
+        now_s = time.monotonic()
+        rested = [number for number in range(FLAPPERS) if self._rests_until_s[number] <= now_s]
+        if rested:
+            number = self._random.choice(rested)
+            self._rests_until_s[number] = now_s + REST_S
+            return self.scene.open_flapper(number), flapper_address(number)
+        self._guest = (self._guest + 1) % GUESTS
+        return self.scene.open_guest(self._guest), guest_address(self._guest)
+
     # Ends of a session.
 
-    def _notify(self, session: Session, _: int) -> None:
+    def _notify(self, session: Session, _: str) -> None:
         session.send(CEASE_ADMINISTRATIVE_RESET)
         session.close()
 
-    def _send_nonsense(self, session: Session, _: int) -> None:
+    def _send_nonsense(self, session: Session, _: str) -> None:
         session.send(encode_message(2, b"\xff\xff\0\0"))
         session.wait_ended(5)
         session.close()
 
-    def _reset_by_command(self, session: Session, number: int) -> None:
-        self.scene.daemon.command(f"neighbor {flapper_address(number)} reset")
+    def _reset_by_command(self, session: Session, address: str) -> None:
+        self.scene.daemon.command(f"neighbor {address} reset")
         session.wait_ended(5)
         session.close()
 

@@ -21,15 +21,29 @@ from scripts.bench_lib.feed import FeedOptions, make_feed
 from scripts.bench_lib.session import Session, connect
 
 FLAPPERS = 8
+GUESTS = 200
+GUEST_AS = 65200
 FLAPPER_ROUTES = 2000
 STEADY_ROUTES = 1000
 HOLD_TIME_S = 3
+REST = "idle-hold-time-after-reset = 1"  # so that a reset session is soon back
 GLOBAL = '[global.config]\n  as = 65001\n  router-id = "192.0.2.1"\n'
+GUEST_BLOCKS = f"""
+[[peer-groups]]
+  config = {{ peer-group-name = "guests", peer-as = {GUEST_AS} }}
+  timers.config = {{ hold-time = {HOLD_TIME_S}, connect-retry = 1 }}
+[[dynamic-neighbors]]
+  config = {{ prefix = "10.9.0.0/16", peer-group = "guests" }}
+"""
 IMPORT = '\n[netlink.import]\n  enabled = true\n  interface-list = ["spare*"]\n'
 
 
 def flapper_address(number: int) -> str:
     return f"192.0.2.{100 + number}"
+
+
+def guest_address(number: int) -> str:
+    return f"10.9.1.{1 + number}"
 
 
 def flapper_as(number: int) -> int:
@@ -41,7 +55,7 @@ class Scene:
 
     Attributes:
         daemon: ours.
-        feeds: the table of each flapper.
+        feeds, guest_feed: the table of each flapper, and that of all guests.
     """
 
     def __init__(self, lab: Lab) -> None:
@@ -56,6 +70,9 @@ class Scene:
             self.router.ip(f"link set {name} up")
         for number in range(FLAPPERS):
             self.peers.ip(f"address add {flapper_address(number)}/24 dev lan0")
+        self.router.ip("address add 10.9.0.1/16 dev lan0")
+        for number in range(GUESTS):
+            self.peers.ip(f"address add {guest_address(number)}/16 dev lan0")
         routes = {f"20.{n >> 8}.{n & 255}.0/24": "" for n in range(STEADY_ROUTES)}
         routes |= {f"2001:db8:{n:x}::/48": "" for n in range(1, 200)}
         self.steady = Bird(
@@ -71,6 +88,7 @@ class Scene:
         self._edge_text = f"router id 198.51.100.2;\n{session}{bird_static(far_routes)}"
         self.edge_bird = Bird(self.edge, lab.folder, self._edge_text, "edge")
         self.daemon = Gobgpd(self.router, lab.folder, self.toml())
+        self.guest_feed = make_feed(FeedOptions(FLAPPER_ROUTES, 4, GUEST_AS, "10.9.1.1", seed=99))
         self.feeds = [
             make_feed(FeedOptions(FLAPPER_ROUTES, 4, flapper_as(n), flapper_address(n), seed=n + 1))
             for n in range(FLAPPERS)
@@ -84,16 +102,26 @@ class Scene:
             neighbor(flapper_address(n), flapper_as(n), passive=True, families=(4,), hold_time_s=3)
             for n in range(FLAPPERS)
         ]
-        return GLOBAL + "".join(blocks) + IMPORT + exports(rule(metric=metric)) + extra
+        blocks.append(GUEST_BLOCKS)
+        text = "".join(blocks).replace("connect-retry = 1", "connect-retry = 1, " + REST)
+        return GLOBAL + text + IMPORT + exports(rule(metric=metric)) + extra
 
     # What flaps.
 
     def open_flapper(self, number: int) -> Session:
         """One more session of a flapper, its table told."""
-        ends = (flapper_address(number), "192.0.2.1")
-        router_id = flapper_address(number)
-        session = connect(self.peers, ends, flapper_as(number), router_id, 4, HOLD_TIME_S)
+        address = flapper_address(number)
+        session = connect(
+            self.peers, (address, "192.0.2.1"), flapper_as(number), address, 4, HOLD_TIME_S
+        )
         session.send(self.feeds[number].announce + self.feeds[number].end_of_rib)
+        return session
+
+    def open_guest(self, number: int) -> Session:
+        """A session of a guest, its table told."""
+        address = guest_address(number)
+        session = connect(self.peers, (address, "10.9.0.1"), GUEST_AS, address, 4, HOLD_TIME_S)
+        session.send(self.guest_feed.announce + self.guest_feed.end_of_rib)
         return session
 
     def open_half(self, number: int) -> socket.socket:
