@@ -38,6 +38,8 @@ package_present() { # by what it is for, so that other distributions pass as wel
     frr) [ -x /usr/lib/frr/bgpd ] && command -v vtysh >/dev/null ;;
     gobgpd) [ -x /usr/bin/gobgpd ] && [ -x /usr/bin/gobgp ] ;; # not ours in somebody's PATH
     openbgpd) [ -x /usr/sbin/bgpd ] && command -v bgpctl >/dev/null ;;
+    user-mode-linux) command -v linux.uml >/dev/null ;;
+    kmod) command -v modprobe >/dev/null ;;
     exabgp) command -v exabgp >/dev/null ;;
     *) echo "setup: no test is known for the package $1" >&2; exit 1 ;;
     esac

@@ -409,7 +409,9 @@ ATTRIBUTE_TABLE: dict[int, AttributeRow] = {
 # --- building ----------------------------------------------------------------------------------
 
 
-def build_attributes(values: Values, next_hop: bytes, link_local: bytes = b"") -> PathAttributes:
+def build_attributes(
+    values: Values, next_hop: bytes, link_local: bytes = b"", labels: bytes = b""
+) -> PathAttributes:
     """The attribute set of canonical values that have ORIGIN and AS_PATH.
 
     A NEXT_HOP among them is kept for what it is; ``next_hop`` alone is where routes lead.
@@ -427,6 +429,7 @@ def build_attributes(values: Values, next_hop: bytes, link_local: bytes = b"") -
         _number(values.get(MULTI_EXIT_DISC)),
         count_as_path(segments),
         first_as(segments),
+        labels,
     )
 
 

@@ -6,8 +6,8 @@ internal and external peers, which read the same octets differently, and for pee
 numbers.
 
 A key is the attributes' octets; in front of them, for MP_REACH_NLRI, the length octet and the
-octets of its next hop.  The two kinds cannot meet: a next hop's length is below 0x40, an accepted
-attribute's flags are not.
+octets of its next hop, and of labels likewise with 0x80 added to their length.  The kinds cannot
+meet: a next hop's length is below 0x40, and the first attribute, ORIGIN, has flags below 0x80.
 """
 
 import weakref

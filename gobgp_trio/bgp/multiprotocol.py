@@ -27,38 +27,80 @@ from gobgp_trio.bgp.error_codes import (
     OPTIONAL_ATTRIBUTE_ERROR,
     UPDATE_ERROR,
 )
-from gobgp_trio.bgp.nlri import NLRI_TABLE, MalformedNlri
+from gobgp_trio.bgp.nlri import NLRI_TABLE, MalformedNlri, split_labelled
 from gobgp_trio.bgp.wire import PeerFault, u16
 from gobgp_trio.types.attributes import FLAG_EXTENDED, MP_REACH_NLRI
 from gobgp_trio.types.family import AFI_IPV4, Family
-from gobgp_trio.types.prefix import is_ipv4_mapped, is_link_local
+from gobgp_trio.types.prefix import is_ipv4_mapped, is_link_local, to_ipv4_mapped
+from gobgp_trio.types.vpn import RD_OCTETS
 
 
 class MpFamily:
     """How a negotiated family is read from MP_REACH_NLRI and MP_UNREACH_NLRI."""
 
-    __slots__ = ("family", "next_hop_octets", "split")
+    __slots__ = ("family", "is_labelled", "next_hop_octets", "split")
 
     def __init__(self, family: Family, context: CodecContext) -> None:
         row = NLRI_TABLE[family]
         self.family = family
         self.split: Callable[[bytes, int, int], list[bytes]] = row.split
         self.next_hop_octets = row.next_hop_octets
+        self.is_labelled = row.is_labelled
         if family in context.extended_next_hop:
-            self.next_hop_octets |= {16, 32}
+            self.next_hop_octets |= {24, 48} if row.is_labelled else {16, 32}
+
+    def split_by_labels(self, octets: bytes, at: int, end: int) -> dict[bytes, list[bytes]]:
+        """Table keys by the labels in front of them; raises MalformedNlri."""
+        if not self.is_labelled:
+            return {b"": self.split(octets, at, end)}
+        groups: dict[bytes, list[bytes]] = {}
+        for labels, key in split_labelled(octets, at, end, self.family.address_bits):
+            groups.setdefault(labels, []).append(key)
+        return groups
 
 
 class MpRoutes:
-    """MP_REACH_NLRI taken apart."""
+    """MP_REACH_NLRI taken apart; ``groups`` has the table keys by the labels in front of them."""
 
-    __slots__ = ("family", "link_local", "next_hop", "nlris")
+    __slots__ = ("family", "groups", "link_local", "next_hop")
 
-    def __init__(self, family: Family, field: bytes, nlris: list[bytes]) -> None:
-        self.family = family
+    def __init__(self, mp_family: MpFamily, field: bytes, groups: dict[bytes, list[bytes]]) -> None:
+        self.family = mp_family.family
+        if mp_family.is_labelled:
+            field = without_rds(field)
         self.next_hop, self.link_local = split_next_hop(field)
-        if family.afi == AFI_IPV4 and is_ipv4_mapped(self.next_hop):
+        is_ipv4 = self.family.afi == AFI_IPV4 or mp_family.is_labelled  # RFC 4659 section 3.2.1.2
+        if is_ipv4 and is_ipv4_mapped(self.next_hop):
             self.next_hop, self.link_local = self.next_hop[12:], b""
-        self.nlris = nlris
+        self.groups = groups
+
+    @property
+    def nlris(self) -> list[bytes]:
+        return [nlri for nlris in self.groups.values() for nlri in nlris]
+
+
+def without_rds(field: bytes) -> bytes:
+    """A VPN's next hop field of 12, 24 or 48 octets without its route distinguishers.
+
+    They are 0 and mean nothing (RFC 4364 section 4.3.2).
+    """
+    if len(field) == 2 * (RD_OCTETS + 16):
+        half = RD_OCTETS + 16
+        return field[RD_OCTETS:half] + field[half + RD_OCTETS :]
+    return field[RD_OCTETS:]
+
+
+def with_rds(family: Family, hops: bytes) -> bytes:
+    """The next hop field of a VPN: a route distinguisher of 0 in front of each address.
+
+    An IPv4 next hop of IPv6 routes is written as an IPv4-mapped address (RFC 4659 section
+    3.2.1.2).
+    """
+    if len(hops) == 4 and family.afi != AFI_IPV4:
+        hops = to_ipv4_mapped(hops)
+    if len(hops) == 32:
+        return bytes(RD_OCTETS) + hops[:16] + bytes(RD_OCTETS) + hops[16:]
+    return bytes(RD_OCTETS) + hops
 
 
 def split_next_hop(field: bytes) -> tuple[bytes, bytes]:
@@ -80,11 +122,10 @@ MpFamilies = Mapping[bytes, MpFamily]
 
 
 def make_mp_families(context: CodecContext) -> MpFamilies:
-    """The negotiated families that ``NLRI_TABLE`` knows, by their octets."""
+    """The negotiated families by their octets."""
     return {
         u16(family.afi) + bytes((family.safi,)): MpFamily(family, context)
         for family in context.families
-        if family in NLRI_TABLE
     }
 
 
@@ -109,8 +150,11 @@ def read_mp_reach(
     if value[3] not in mp_family.next_hop_octets:
         wanted = " or ".join(map(str, sorted(mp_family.next_hop_octets)))
         raise _mp_fault(item, f"wanted {wanted} octets of next hop, found {value[3]}")
-    nlris = _split(mp_family, item, nlri_at)
-    routes = MpRoutes(mp_family.family, value[4 : nlri_at - 1], nlris)
+    try:
+        groups = mp_family.split_by_labels(value, nlri_at, len(value))
+    except MalformedNlri as malformed:
+        raise _mp_fault(item, str(malformed)) from None
+    routes = MpRoutes(mp_family, value[4 : nlri_at - 1], groups)
     faults = _check_flags(item)
     if not is_host_address(routes.next_hop):
         text = f"next hop {routes.next_hop.hex(':')} is no host's address"
@@ -135,14 +179,11 @@ def read_mp_unreach(
     mp_family = families.get(value[:3])
     if mp_family is None:
         return None, [*_check_flags(item), _foreign_family(item)]
-    return (mp_family.family, _split(mp_family, item, 3)), _check_flags(item)
-
-
-def _split(mp_family: MpFamily, item: RawAttribute, at: int) -> list[bytes]:
     try:
-        return mp_family.split(item[2], at, len(item[2]))
+        nlris = mp_family.split(value, 3, len(value))
     except MalformedNlri as malformed:
         raise _mp_fault(item, str(malformed)) from None
+    return (mp_family.family, nlris), _check_flags(item)
 
 
 def walk_attributes(block: bytes) -> tuple[list[RawAttribute], list[AttrFault]]:

@@ -4,8 +4,8 @@ A unicast key is the NLRI as it stands on the wire with its host bits cleared, s
 slicing.  ``split_unicast`` is on the path of every route and written flat; ``read_prefix`` says the
 same thing readably, and the tests hold the one against the other.
 
-A family is a row of ``NLRI_TABLE``.  VPN families get theirs with a splitter that takes labels and
-route distinguisher apart; until then they cannot be negotiated.
+A family is a row of ``NLRI_TABLE``.  Those of VPNs have labels in front of each prefix, which are
+no part of its key: ``split_labelled`` tells them apart.
 """
 
 from collections.abc import Callable
@@ -13,6 +13,13 @@ from dataclasses import dataclass
 
 from gobgp_trio.bgp.wire import Reader
 from gobgp_trio.types.family import Family
+from gobgp_trio.types.vpn import RD_OCTETS
+
+LABEL_OCTETS = 3
+BOTTOM_OF_STACK = 0x01  # in the last octet of a label (RFC 3032 section 2.1)
+WITHDRAWN_LABELS = (b"\x80\0\0", bytes(3))
+# Packets come without a label (RFC 3032 section 2.1): we program none.
+IMPLICIT_NULL = b"\0\0\x31"
 
 
 class MalformedNlri(Exception):
@@ -77,6 +84,52 @@ def split_unicast(octets: bytes, at: int, end: int, address_bits: int) -> list[b
     return nlris
 
 
+def split_labelled(
+    octets: bytes, at: int, end: int, address_bits: int
+) -> list[tuple[bytes, bytes]]:
+    """The VPN routes in ``octets[at:end]``, in order, as (labels, key).
+
+    Wire, per route: length (1 octet, in bits, of all that follows), labels of 3 octets of which
+    the last has its lowest bit set, route distinguisher (8), prefix (RFC 4364 section 4.3.4, RFC
+    8277 section 2).  In a withdrawal one label may be 0x800000 or 0 instead (section 2.4).
+
+    Raises:
+        MalformedNlri: a length is impossible, the labels do not end, or the last route is cut off.
+    """
+    routes: list[tuple[bytes, bytes]] = []
+    while at < end:
+        bits = octets[at]
+        start, stop = at + 1, at + 1 + (bits + 7) // 8
+        if stop > end:
+            raise MalformedNlri(f"VPN route of length {bits} at octet {at} of {end}")
+        rd_at = start
+        while True:
+            rd_at += LABEL_OCTETS
+            if rd_at + RD_OCTETS > stop:
+                raise MalformedNlri(f"VPN route of length {bits} at octet {at}: labels do not end")
+            label = octets[rd_at - LABEL_OCTETS : rd_at]
+            if label[2] & BOTTOM_OF_STACK or label in WITHDRAWN_LABELS:
+                break
+        prefix_at = rd_at + RD_OCTETS
+        prefix_bits = bits - 8 * (prefix_at - start)
+        if not 0 <= prefix_bits <= address_bits:
+            raise MalformedNlri(
+                f"wanted a prefix of up to {address_bits} bits in a VPN route, found {prefix_bits}"
+            )
+        (key,) = split_unicast(
+            bytes((prefix_bits,)) + octets[prefix_at:stop], 0, 1 + stop - prefix_at, address_bits
+        )
+        routes.append((octets[start:rd_at], octets[rd_at:prefix_at] + key))
+        at = stop
+    return routes
+
+
+def write_labelled(labels: bytes, key: bytes) -> bytes:
+    """One VPN route as it stands on the wire; the reverse of ``split_labelled``."""
+    bits = 8 * (len(labels) + RD_OCTETS) + key[RD_OCTETS]
+    return bytes((bits,)) + labels + key[:RD_OCTETS] + key[RD_OCTETS + 1 :]
+
+
 def _split_ipv4(octets: bytes, at: int, end: int) -> list[bytes]:
     return split_unicast(octets, at, end, 32)
 
@@ -90,15 +143,28 @@ class NlriRow:
     """How one family stands in MP_REACH_NLRI and MP_UNREACH_NLRI.
 
     Attributes:
-        split: (octets, at, end) to table keys; raises MalformedNlri.
+        split: (octets, at, end) to table keys; raises MalformedNlri.  Labels are left out.
         next_hop_octets: lengths that the next hop field may have.
+        is_labelled: labels stand in front of each prefix, and a route distinguisher in front of
+            each next hop.
     """
 
     split: Callable[[bytes, int, int], list[bytes]]
     next_hop_octets: frozenset[int]
+    is_labelled: bool = False
+
+
+def _split_vpnv4(octets: bytes, at: int, end: int) -> list[bytes]:
+    return [key for _, key in split_labelled(octets, at, end, 32)]
+
+
+def _split_vpnv6(octets: bytes, at: int, end: int) -> list[bytes]:
+    return [key for _, key in split_labelled(octets, at, end, 128)]
 
 
 NLRI_TABLE: dict[Family, NlriRow] = {
     Family.IPV4_UNICAST: NlriRow(_split_ipv4, frozenset((4,))),
     Family.IPV6_UNICAST: NlriRow(_split_ipv6, frozenset((16, 32))),
+    Family.IPV4_VPN: NlriRow(_split_vpnv4, frozenset((12,)), is_labelled=True),
+    Family.IPV6_VPN: NlriRow(_split_vpnv6, frozenset((24, 48)), is_labelled=True),
 }

@@ -53,6 +53,7 @@ from gobgp_trio.types.attributes import (
     AsSegment,
     PathAttributes,
 )
+from gobgp_trio.types.communities import is_route_target
 from gobgp_trio.types.sending import AS_IT_IS, PrivateAs, SendingRules, is_private_as
 
 DEFAULT_LOCAL_PREF = 100
@@ -82,6 +83,7 @@ class Outgoing:
         originator_id: for a reflected path that has no ORIGINATOR_ID (RFC 4456), 4 octets.
         cluster_id: put in front of CLUSTER_LIST when reflecting, 4 octets.
         rules: what the operator wants changed.
+        hides_route_targets: the peer is a customer in a VRF, whom they do not concern.
         plain_as: the octets of ``prepend_as`` when the peer is external and nothing but the usual
             is done to a set, else ``b""``.
     """
@@ -93,6 +95,7 @@ class Outgoing:
     originator_id: bytes | None = None
     cluster_id: bytes | None = None
     rules: SendingRules = AS_IT_IS
+    hides_route_targets: bool = False
     plain_as: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -164,8 +167,8 @@ def write_outgoing_long(attributes: PathAttributes, edits: Outgoing) -> bytes:
             pass
         elif code == AGGREGATOR and not edits.context.four_octet_as:
             _write_aggregator(pieces, flags, wire[start:stop])
-        elif code in _EXTENDED_OCTETS and is_ebgp:
-            _write_extended_communities(pieces, flags, code, wire[start:stop])
+        elif code in _EXTENDED_OCTETS and (is_ebgp or edits.hides_route_targets):
+            _write_extended_communities(pieces, flags, code, wire[start:stop], edits)
         elif not is_ebgp or _leaves_the_as(flags, code, edits):
             pieces[code] = wire[at:stop]
         at = stop
@@ -222,17 +225,17 @@ def _write_aggregator(pieces: dict[int, bytes], flags: int, value: bytes) -> Non
 
 
 def _write_extended_communities(
-    pieces: dict[int, bytes], flags: int, code: int, value: bytes
+    pieces: dict[int, bytes], flags: int, code: int, value: bytes, edits: Outgoing
 ) -> None:
-    """Those of either kind that leave the AS."""
+    """Those of either kind that leave the AS, or the VRF."""
     size = _EXTENDED_OCTETS[code]
-    kept = b"".join(
-        value[at : at + size]
-        for at in range(0, len(value), size)
-        if not value[at] & _NON_TRANSITIVE_COMMUNITY
-    )
-    if kept:
-        pieces[code] = write_attribute(flags, code, kept)
+    split = [value[at : at + size] for at in range(0, len(value), size)]
+    if edits.context.is_ebgp:
+        split = [one for one in split if not one[0] & _NON_TRANSITIVE_COMMUNITY]
+    if edits.hides_route_targets:
+        split = [one for one in split if not is_route_target(one)]
+    if split:
+        pieces[code] = write_attribute(flags, code, b"".join(split))
 
 
 def _add_internal(pieces: dict[int, bytes], attributes: PathAttributes, edits: Outgoing) -> None:

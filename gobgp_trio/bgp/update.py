@@ -47,8 +47,15 @@ from gobgp_trio.bgp.multiprotocol import (
     split_next_hop,
     take_single,
     walk_attributes,
+    with_rds,
 )
-from gobgp_trio.bgp.nlri import MalformedNlri, split_unicast
+from gobgp_trio.bgp.nlri import (
+    NLRI_TABLE,
+    WITHDRAWN_LABELS,
+    MalformedNlri,
+    split_unicast,
+    write_labelled,
+)
 from gobgp_trio.bgp.wire import PeerFault, u16
 from gobgp_trio.types.attributes import (
     FLAG_EXTENDED,
@@ -60,8 +67,11 @@ from gobgp_trio.types.attributes import (
 )
 from gobgp_trio.types.family import Family
 from gobgp_trio.types.prefix import is_ipv4_mapped
+from gobgp_trio.types.vpn import RD_OCTETS
 
 _IPV4 = Family.IPV4_UNICAST
+# In front of labels in a key of interned attributes, with the number of their octets.
+_LABELS_MARK = 0x80
 _UPDATE_HEAD = bytes((UPDATE, 0, 0))  # with no withdrawn routes
 
 
@@ -184,6 +194,8 @@ class UpdateDecoder:
         nlri_at = value_at + 5 + hop_octets
         if mp_family is None or hop_octets not in mp_family.next_hop_octets or nlri_at > stop:
             return False
+        if mp_family.is_labelled:
+            return False
         rest = block[:start] + block[stop:]
         key = block[value_at + 3 : nlri_at - 1] + rest
         attributes = self._known.get(key)
@@ -266,18 +278,26 @@ class UpdateDecoder:
         values.pop(NEXT_HOP, None)
         if len(routes.next_hop) == 4:
             values[NEXT_HOP] = (WELL_KNOWN, routes.next_hop)
-        attributes = self._intern(values, routes.next_hop, routes.link_local, None)
-        update.reach.append((routes.family, attributes, routes.nlris))
+        for labels, nlris in routes.groups.items():
+            attributes = self._intern(values, routes.next_hop, routes.link_local, None, labels)
+            update.reach.append((routes.family, attributes, nlris))
 
     def _intern(
-        self, values: Values, next_hop: bytes, link_local: bytes, raw_key: bytes | None
+        self,
+        values: Values,
+        next_hop: bytes,
+        link_local: bytes,
+        raw_key: bytes | None,
+        labels: bytes = b"",
     ) -> PathAttributes:
         """The one object for these values; ``raw_key`` finds it again without reading."""
-        attributes = build_attributes(values, next_hop, link_local)
+        attributes = build_attributes(values, next_hop, link_local, labels)
         key = attributes.wire
         if NEXT_HOP not in values:
             hops = next_hop + link_local
             key = bytes((len(hops),)) + hops + key
+        if labels:
+            key = bytes((_LABELS_MARK | len(labels),)) + labels + key
         known = self._canonical.get(key)
         if known is not None:
             attributes = known
@@ -324,6 +344,7 @@ def write_reach(
     next_hop: bytes,
     link_local: bytes,
     nlris: Sequence[bytes],
+    labels: bytes = b"",
 ) -> list[bytes]:
     """Whole UPDATE messages that offer routes with the same attributes.
 
@@ -335,6 +356,7 @@ def write_reach(
         outgoing: from ``write_outgoing``.
         next_hop: 4 or 16 octets.
         link_local: 16 octets or ``b""``.
+        labels: of VPN routes, 3 octets each.
     """
     if family is _IPV4 and len(next_hop) == 4:
         path_end = _as_path_end(outgoing)
@@ -349,32 +371,49 @@ def write_reach(
         groups = _pack(nlris, context.max_message_octets - HEADER_OCTETS - len(block))
         messages = [write_message(UPDATE, block + group) for group in groups]
     else:
-        hops = next_hop + link_local
-        head = u16(family.afi) + bytes((family.safi, len(hops))) + hops + b"\0"
-        fixed = HEADER_OCTETS + 4 + 4 + len(head) + len(outgoing)
-        groups = _pack(nlris, context.max_message_octets - fixed)
-        messages = [
-            write_message(
-                UPDATE,
-                b"".join(
-                    (
-                        b"\0\0",
-                        u16(4 + len(head) + len(group) + len(outgoing)),
-                        b"\x90\x0e",
-                        u16(len(head) + len(group)),
-                        head,
-                        group,
-                        outgoing,
-                    )
-                ),
-            )
-            for group in groups
-        ]
+        messages = _write_mp_reach(context, family, outgoing, next_hop + link_local, nlris, labels)
     return messages if messages or not nlris else write_unreach(context, family, nlris)
 
 
+def _write_mp_reach(
+    context: CodecContext,
+    family: Family,
+    outgoing: bytes,
+    hops: bytes,
+    nlris: Sequence[bytes],
+    labels: bytes,
+) -> list[bytes]:
+    if NLRI_TABLE[family].is_labelled:
+        hops = with_rds(family, hops)
+        nlris = [write_labelled(labels, nlri) for nlri in nlris]
+    head = u16(family.afi) + bytes((family.safi, len(hops))) + hops + b"\0"
+    fixed = HEADER_OCTETS + 4 + 4 + len(head) + len(outgoing)
+    return [
+        write_message(
+            UPDATE,
+            b"".join(
+                (
+                    b"\0\0",
+                    u16(4 + len(head) + len(group) + len(outgoing)),
+                    b"\x90\x0e",
+                    u16(len(head) + len(group)),
+                    head,
+                    group,
+                    outgoing,
+                )
+            ),
+        )
+        for group in _pack(nlris, context.max_message_octets - fixed)
+    ]
+
+
 def has_room(
-    context: CodecContext, family: Family, outgoing: bytes, next_hop: bytes, link_local: bytes
+    context: CodecContext,
+    family: Family,
+    outgoing: bytes,
+    next_hop: bytes,
+    link_local: bytes,
+    labels: bytes = b"",
 ) -> bool:
     """Whether an UPDATE with these attributes can offer any route; arguments as ``write_reach``."""
     longest_nlri = 1 + family.address_octets
@@ -382,6 +421,8 @@ def has_room(
         fixed = HEADER_OCTETS + 4 + len(outgoing) + 7
     else:
         fixed = HEADER_OCTETS + 4 + 4 + 5 + len(next_hop) + len(link_local) + len(outgoing)
+        if NLRI_TABLE[family].is_labelled:
+            fixed += 3 * RD_OCTETS + len(labels)
     return fixed + longest_nlri <= context.max_message_octets
 
 
@@ -397,6 +438,8 @@ def write_unreach(context: CodecContext, family: Family, nlris: Sequence[bytes])
     if family is _IPV4:
         groups = _pack(nlris, context.max_message_octets - HEADER_OCTETS - 4)
         return [write_message(UPDATE, u16(len(group)) + group + b"\0\0") for group in groups]
+    if NLRI_TABLE[family].is_labelled:
+        nlris = [write_labelled(WITHDRAWN_LABELS[0], nlri) for nlri in nlris]
     head = u16(family.afi) + bytes((family.safi,))
     groups = _pack(nlris, context.max_message_octets - HEADER_OCTETS - 4 - 4 - 3)
     return [_write_mp_unreach(head + group) for group in groups]

@@ -30,7 +30,7 @@ from gobgp_trio.api.pb.api import (
     TwoOctetAsSpecificExtended,
 )
 from gobgp_trio.cli.route_words import Route
-from gobgp_trio.types.communities import RT_TYPE_AS2, RT_TYPE_IPV4
+from gobgp_trio.types.assigned import TYPE_AS2, TYPE_IPV4
 from gobgp_trio.types.family import Family as FamilyNumber
 from gobgp_trio.types.prefix import format_address
 
@@ -89,13 +89,13 @@ def _attributes(route: Route, family: Family, nlri: Nlri) -> list[Attribute]:
 def _extended(octets: bytes) -> ExtendedCommunity:
     """Wire: type (1 octet), subtype (1), administrator (2 or 4), number (4 or 2)."""
     kind, subtype = octets[0], octets[1]
-    if kind == RT_TYPE_AS2:
+    if kind == TYPE_AS2:
         asn, number = int.from_bytes(octets[2:4], "big"), int.from_bytes(octets[4:], "big")
         return ExtendedCommunity(
             two_octet_as_specific=TwoOctetAsSpecificExtended(True, subtype, asn, number)
         )
     number = int.from_bytes(octets[6:], "big")
-    if kind == RT_TYPE_IPV4:
+    if kind == TYPE_IPV4:
         address = format_address(octets[2:6])
         return ExtendedCommunity(
             ipv4_address_specific=IPv4AddressSpecificExtended(True, subtype, address, number)

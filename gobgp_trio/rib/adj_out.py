@@ -289,8 +289,9 @@ class AdjOut:
         messages = write_unreach(context, family, gone) if gone else []
         for told, announced in batches.items():
             if announced:
+                octets, next_hop, link_local, labels = told
                 messages += write_reach(
-                    context, family, told.octets, told.next_hop, told.link_local, announced
+                    context, family, octets, next_hop, link_local, announced, labels
                 )
         return messages
 

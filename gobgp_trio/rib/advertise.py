@@ -19,6 +19,11 @@ Rules:
     hop an operator gave keeps it.
     IPv4 routes lead to our IPv6 address over an IPv6 session with RFC 8950, or without IPv4 there.
     MULTI_EXIT_DISC of a local path goes to external peers, one that was received does not.
+    What crosses the border of a VRF, from a neighbor there to the VPN or the other way, is told as
+    if it began here: to internal peers too, and with ourselves as the next hop.  Packets come
+    without a label then, since we program none.  Customers are not told route targets.
+    A VPN route of another router keeps its next hop and labels towards every peer: the labels are
+    that router's, and we could not carry out what they mean.
 
 Peers with equal ``Audience.kind`` are told everything alike, but for what ``may_tell`` holds back
 from one of them and for next hops that are the peer itself.
@@ -32,12 +37,14 @@ from typing import NamedTuple
 
 from gobgp_trio.bgp.attr import Values, build_attributes
 from gobgp_trio.bgp.context import CodecContext
+from gobgp_trio.bgp.nlri import IMPLICIT_NULL
 from gobgp_trio.bgp.outgoing import Outgoing, write_outgoing
 from gobgp_trio.types.attributes import FLAG_TRANSITIVE, NEXT_HOP, PathAttributes
 from gobgp_trio.types.family import AFI_IPV4, Family
 from gobgp_trio.types.path import Path, SourceKind
 from gobgp_trio.types.prefix import is_link_local, nlri_of_address
 from gobgp_trio.types.sending import AS_IT_IS, SendingRules
+from gobgp_trio.types.vpn import UNICAST_OF
 
 NO_EXPORT = 0xFFFFFF01
 NO_ADVERTISE = 0xFFFFFF02
@@ -86,6 +93,7 @@ class Audience:
         networks: NLRI keys of the networks that we share with an external peer one hop away.
         peer_as: of an external peer, 0 for an internal one.
         takes_loops: paths of this host are told although the peer's AS stands in them.
+        vrf: the VRF that the session is in, "" for none.
         hides_next_hops: paths that peers brought lead to ourselves, whatever their next hop.
         for_local, for_learned: how attribute sets are written for it, made once per session.
     """
@@ -104,6 +112,7 @@ class Audience:
         "peer_name",
         "reflection",
         "takes_loops",
+        "vrf",
     )
 
     def __init__(
@@ -118,8 +127,10 @@ class Audience:
         peer_as: int = 0,
         takes_loops: bool = False,
         rules: SendingRules = AS_IT_IS,
+        vrf: str = "",
     ) -> None:
         self.context = context
+        self.vrf = vrf
         self.peer_name = peer_name
         self.peer_address = peer_address
         self.next_hops = next_hops
@@ -128,8 +139,10 @@ class Audience:
         self.peer_as = peer_as if context.is_ebgp else 0
         self.takes_loops = takes_loops
         prepended = context.local_as if context.is_ebgp else None
-        self.for_learned = Outgoing(context, prepend_as=prepended, rules=rules)
-        self.for_local = Outgoing(context, prepend_as=prepended, keep_med=True, rules=rules)
+        self.for_learned = Outgoing(
+            context, prepend_as=prepended, rules=rules, hides_route_targets=bool(vrf)
+        )
+        self.for_local = replace(self.for_learned, keep_med=True)
         self.hides_next_hops = context.is_ebgp and not self.networks
         self._own_next_hops: dict[Family, tuple[bytes, bytes]] = {}
         self._for_reflected: dict[tuple[bytes, bytes], Outgoing] = {}
@@ -144,6 +157,7 @@ class Audience:
             self.networks,
             self.reflection,
             len(self.peer_address),
+            self.vrf,
         )
 
     def own_next_hop(self, family: Family) -> tuple[bytes, bytes]:
@@ -155,18 +169,20 @@ class Audience:
 
     def _choose_own_next_hop(self, family: Family) -> tuple[bytes, bytes]:
         ours = self.next_hops
+        if family is Family.IPV6_VPN:  # RFC 4659 section 3.2.1: of the session's own kind
+            return (ours.ipv4 if len(self.peer_address) == 4 else ours.ipv6), b""
         if family.afi == AFI_IPV4:
             is_extended = family in self.context.extended_next_hop
             prefers_ipv6 = is_extended and (len(self.peer_address) == 16 or not ours.ipv4)
             if not (prefers_ipv6 and ours.ipv6):
                 return ours.ipv4, b""
-        return ours.ipv6, ours.ipv6_link_local
+        return ours.ipv6, b"" if family in UNICAST_OF else ours.ipv6_link_local
 
     def edits(self, path: Path) -> Outgoing:
         source = path.source
         if not source.is_peer:
             return self.for_local
-        if source.is_ebgp or self.context.is_ebgp:
+        if source.is_ebgp or self.context.is_ebgp or source.vrf != self.vrf:
             return self.for_learned
         added = source.router_id, source.cluster_id or self.reflection.cluster_id
         edits = self._for_reflected.get(added)
@@ -185,18 +201,20 @@ class Announcement(NamedTuple):
         next_hop: 4 or 16 octets; ``b""`` when it should be ourselves and no address is known, so
             that the path cannot be told.
         link_local: 16 octets or ``b""``.
+        labels: of VPN routes, 3 octets each.
     """
 
     octets: bytes
     next_hop: bytes
     link_local: bytes
+    labels: bytes = b""
 
 
 def may_tell(path: Path, audience: Audience) -> bool:
     """Whether the rules let this peer know of the path."""
     source = path.source
     is_ebgp = audience.context.is_ebgp
-    if source.is_peer:
+    if source.is_peer and source.vrf == audience.vrf:
         if source.name == audience.peer_name:
             return False
         if not (source.is_ebgp or is_ebgp or _may_reflect(path, audience)):
@@ -230,9 +248,13 @@ def _may_reflect(path: Path, audience: Audience) -> bool:
 
 def choose_next_hop(path: Path, family: Family, audience: Audience) -> tuple[bytes, bytes]:
     """The next hop and link-local next hop to send, ``b""`` for what there is not."""
+    own = path.attributes.next_hop
+    if path.source.vrf != audience.vrf:
+        return audience.own_next_hop(family)
+    if family in UNICAST_OF and any(own):
+        return own, path.attributes.link_local
     if path.source.is_peer and audience.hides_next_hops:
         return audience.own_next_hop(family)
-    own = path.attributes.next_hop
     is_kept = (
         not audience.context.is_ebgp
         or path.source.kind is SourceKind.LOCAL
@@ -261,7 +283,15 @@ def announce(path: Path, family: Family, audience: Audience) -> Announcement:
     """What a peer that may be told of the path is told."""
     next_hop, link_local = choose_next_hop(path, family, audience)
     octets = write_outgoing(path.attributes, audience.edits(path))
-    return Announcement(octets, next_hop, link_local)
+    return Announcement(octets, next_hop, link_local, _choose_labels(path, family, next_hop))
+
+
+def _choose_labels(path: Path, family: Family, next_hop: bytes) -> bytes:
+    """The labels to send: those of the router that the next hop is."""
+    if family not in UNICAST_OF:
+        return b""
+    is_kept = next_hop == path.attributes.next_hop
+    return (path.attributes.labels if is_kept else b"") or IMPLICIT_NULL
 
 
 def attributes_as_sent(path: Path, family: Family, audience: Audience) -> PathAttributes:
@@ -277,4 +307,5 @@ def attributes_as_sent(path: Path, family: Family, audience: Audience) -> PathAt
     values: Values = {code: (flags, value) for flags, code, value in sent.walk()}
     if len(next_hop) == 4:
         values[NEXT_HOP] = (FLAG_TRANSITIVE, next_hop)
-    return build_attributes(values, next_hop, link_local)
+    labels = _choose_labels(path, family, next_hop)
+    return build_attributes(values, next_hop, link_local, labels)

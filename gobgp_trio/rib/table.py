@@ -49,8 +49,11 @@ class Table:
         nlris: list[bytes],
         now_s: float,
         changes: BestChanges,
-    ) -> None:
-        """Put one source's path under each prefix, in place of what it offered there before."""
+    ) -> bool:
+        """Put one source's path under each prefix, in place of what it offered there before.
+
+        Returns whether it takes part; what was there before is gone either way.
+        """
         source = adj_in.source
         if adj_in.loop_check is not None:
             reason = adj_in.loop_check.reason_to_reject(attributes)
@@ -60,7 +63,7 @@ class Table:
                 rejected = Path(source, attributes, now_s, reason)
                 for nlri in nlris:
                     adj_in.rejected[nlri] = rejected
-                return
+                return False
         if adj_in.has_rejected:
             _drop(adj_in.rejected, nlris)
         path = Path(source, attributes, now_s)
@@ -85,6 +88,7 @@ class Table:
                 if best is not None:
                     changes[nlri] = best
         self.path_count += new_count
+        return True
 
     def withdraw(self, adj_in: AdjIn, nlris: list[bytes], changes: BestChanges) -> None:
         """Take one source's path away from each prefix; where it has none, nothing happens."""
@@ -94,17 +98,17 @@ class Table:
             _drop(adj_in.rejected, nlris)
         self._remove(adj_in.source, ours, changes)
 
-    def withdraw_all(self, adj_in: AdjIn) -> Iterator[BestChanges]:
-        """Take everything away that a source offers, slice by slice.
+    def withdraw_all(self, adj_in: AdjIn) -> Iterator[tuple[list[bytes], BestChanges]]:
+        """Take everything away that a source offers, slice by slice: (what, what that changed).
 
         The source must not announce any more; everything else may change between slices.
         """
         while adj_in.rejected.pop_slice():
-            yield {}
+            yield [], {}
         while nlris := adj_in.accepted.pop_slice():
             changes: BestChanges = {}
             self._remove(adj_in.source, nlris, changes)
-            yield changes
+            yield nlris, changes
 
     def decide_anew(self, decision: Decision) -> Iterator[BestChanges]:
         """Decide by other rules: from now on for what changes, slice by slice for what is there."""
@@ -128,23 +132,21 @@ class Table:
                         changes[nlri] = ranked[0]
             yield changes
 
-    def review(self, adj_in: AdjIn) -> Iterator[BestChanges]:
-        """Judge all that a source offers once more, slice by slice (a soft reset inbound).
+    def review(self, adj_in: AdjIn) -> Iterator[list[tuple[PathAttributes, list[bytes], float]]]:
+        """What a source offers that would be judged otherwise now (a soft reset inbound).
 
-        What is accepted as before stays as it is, its age too.
+        Slice by slice, as arguments of ``announce``.  What is accepted as before stays as it is,
+        its age too.
         """
         check = adj_in.loop_check
         for paths in (adj_in.accepted, adj_in.rejected):
             for entries in paths.slices():
-                changes: BestChanges = {}
                 moved: dict[PathAttributes, tuple[float, list[bytes]]] = {}
                 for nlri, path in entries:
                     reason = check.reason_to_reject(path.attributes) if check is not None else ""
                     if reason != path.rejected:
                         moved.setdefault(path.attributes, (path.received_s, []))[1].append(nlri)
-                for attributes, (received_s, nlris) in moved.items():
-                    self.announce(adj_in, attributes, nlris, received_s, changes)
-                yield changes
+                yield [(attributes, nlris, at_s) for attributes, (at_s, nlris) in moved.items()]
 
     def find(self, nlri: bytes) -> tuple[Path, ...]:
         """All accepted paths of a prefix, the best one first."""

@@ -63,6 +63,8 @@ class PathAttributes:
         med: MULTI_EXIT_DISC, or None when the attribute is absent.
         as_path_length: as the decision counts it (AS_SET 1, confederation segments 0).
         neighbor_as: first AS of the first AS_SEQUENCE, 0 when there is none.
+        labels: the MPLS labels that stood in front of the routes, 3 octets each as on the wire;
+            ``b""`` for routes without labels.
         export_memo: what the kernel export worked out for this set, as (rules, verdict); stale
             when the rules are not the present ones.  Kept here so that it lives as long as the set.
     """
@@ -71,6 +73,7 @@ class PathAttributes:
         "__weakref__",
         "as_path_length",
         "export_memo",
+        "labels",
         "link_local",
         "local_pref",
         "med",
@@ -90,6 +93,7 @@ class PathAttributes:
         med: int | None,
         as_path_length: int,
         neighbor_as: int,
+        labels: bytes = b"",
     ) -> None:
         self.wire = wire
         self.next_hop = next_hop
@@ -99,6 +103,7 @@ class PathAttributes:
         self.med = med
         self.as_path_length = as_path_length
         self.neighbor_as = neighbor_as
+        self.labels = labels
         self.export_memo: tuple[object, object] | None = None
 
     def __repr__(self) -> str:

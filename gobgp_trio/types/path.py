@@ -27,6 +27,9 @@ class Source:
         interface_index: the session's interface, for link-local next hops; 0 when unknown.
         is_reflector_client: the peer is our route-reflector client (RFC 4456).
         cluster_id: 4 octets, of the cluster in which it is one; ``b""`` when it is none.
+        vrf: the VRF of this host that it belongs to, "" for none.
+        rd: the route distinguisher that its paths have in the VPN tables, as far as a VRF's tables
+            go; ``b""`` elsewhere.
     """
 
     __slots__ = (
@@ -39,7 +42,9 @@ class Source:
         "kind",
         "name",
         "peer_as",
+        "rd",
         "router_id",
+        "vrf",
     )
 
     def __init__(
@@ -54,6 +59,8 @@ class Source:
         interface_index: int = 0,
         is_reflector_client: bool = False,
         cluster_id: bytes = b"",
+        vrf: str = "",
+        rd: bytes = b"",
     ) -> None:
         self.kind = kind
         self.is_peer = kind is SourceKind.PEER
@@ -65,6 +72,24 @@ class Source:
         self.interface_index = interface_index
         self.is_reflector_client = is_reflector_client
         self.cluster_id = cluster_id
+        self.vrf = vrf
+        self.rd = rd
+
+    def under_rd(self, rd: bytes) -> "Source":
+        """The same for the paths that it has under one route distinguisher."""
+        return Source(
+            self.kind,
+            self.name,
+            is_ebgp=self.is_ebgp,
+            peer_as=self.peer_as,
+            router_id=self.router_id,
+            address=self.address,
+            interface_index=self.interface_index,
+            is_reflector_client=self.is_reflector_client,
+            cluster_id=self.cluster_id,
+            vrf=self.vrf,
+            rd=rd,
+        )
 
     def __repr__(self) -> str:
         return f"Source({self.kind.value} {self.name})"

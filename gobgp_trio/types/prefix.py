@@ -81,6 +81,11 @@ def is_ipv4_mapped(octets: bytes) -> bool:
     return octets[:12] == _MAPPED_HEAD and len(octets) == 16
 
 
+def to_ipv4_mapped(octets: bytes) -> bytes:
+    """4 octets in 16."""
+    return _MAPPED_HEAD + octets
+
+
 def is_link_local(octets: bytes) -> bool:
     """Whether an address is IPv6 link-local (fe80::/10) or IPv4 link-local (169.254/16)."""
     if len(octets) == 16:

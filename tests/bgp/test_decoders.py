@@ -31,6 +31,7 @@ DECODERS = {
     "read_route_refresh": "test_any_octets_are_a_route_refresh_or_its_fault",
     "read_shutdown_message": "test_any_octets_are_a_shutdown_message_or_none",
     "read_values": "test_the_tables_read_what_they_wrote",
+    "split_labelled": "test_any_octets_are_labelled_routes_or_malformed",
     "split_messages": "test_a_bad_stream_split_anywhere_gives_the_same_fault",
     "split_next_hop": "test_any_octets_are_an_update_or_a_fault",
     "split_unicast": "test_splitting_agrees_with_reading_one_by_one",
@@ -48,7 +49,7 @@ def test_every_decoder_has_its_property() -> None:
         and value.__module__ == module.__name__
     }
     assert found | {"UpdateDecoder"} == set(DECODERS)
-    assert len(DECODERS) == 16
+    assert len(DECODERS) == 17
 
 
 def test_every_property_exists() -> None:

@@ -1,6 +1,7 @@
 """UPDATE messages: what each says, what each fault leads to, and what we write."""
 
 from ipaddress import ip_address
+from itertools import starmap
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,14 @@ from gobgp_trio.bgp.attr import attribute_name, build_attributes, make_attribute
 from gobgp_trio.bgp.attribute_table import AttributeTable
 from gobgp_trio.bgp.context import CodecContext
 from gobgp_trio.bgp.message import UPDATE, split_messages
-from gobgp_trio.bgp.nlri import NLRI_TABLE, MalformedNlri, read_prefix, split_unicast
+from gobgp_trio.bgp.nlri import (
+    NLRI_TABLE,
+    MalformedNlri,
+    read_prefix,
+    split_labelled,
+    split_unicast,
+    write_labelled,
+)
 from gobgp_trio.bgp.outgoing import Outgoing, write_outgoing
 from gobgp_trio.bgp.update import (
     Update,
@@ -23,11 +31,13 @@ from gobgp_trio.bgp.wire import PeerFault, Reader, Shortage
 from gobgp_trio.types.attributes import PathAttributes
 from gobgp_trio.types.family import Family
 from gobgp_trio.types.prefix import format_prefix, parse_prefix
+from gobgp_trio.types.vpn import format_route
 from tests.bgp.update_strategies import (
     V4,
     V6,
     attribute_blocks,
     find_fields,
+    labelled_lists,
     make_context,
     nlri_lists,
     read_update,
@@ -37,6 +47,8 @@ from tests.bgp.update_strategies import (
 from tests.bgp.vector_file import Vector, read_vectors, vector_name
 
 VECTORS = read_vectors("updates.hex")
+VPN_VECTORS = read_vectors("vpn.hex")
+V4_VPN, V6_VPN = Family.IPV4_VPN, Family.IPV6_VPN
 NEXT_HOPS = {V4: b"\xc0\0\2\1", V6: bytes.fromhex("20010db8" + "00" * 11 + "01")}
 
 
@@ -47,8 +59,8 @@ def make_vector_context(vector: Vector) -> CodecContext:
     return make_context(
         is_ebgp=vector.decoder == "external",
         four_octet_as="as2" not in flags,
-        families=chosen[0] if chosen else frozenset((V4, V6)),
-        extended_next_hop=frozenset((V4,)) if "hop6" in flags else frozenset(),
+        families=chosen[0] if chosen else frozenset((V4, V6, V4_VPN, V6_VPN)),
+        extended_next_hop=frozenset((V4, V4_VPN)) if "hop6" in flags else frozenset(),
     )
 
 
@@ -56,12 +68,13 @@ def show_update(update: Update, *, with_path: bool) -> list[str]:
     """The lines that ``updates.hex`` expects."""
     lines = []
     for family, nlris in update.unreach:
-        prefixes = [format_prefix(family, nlri) for nlri in nlris]
+        prefixes = [format_route(family, nlri) for nlri in nlris]
         lines.append(" ".join(["unreach", family.name, *prefixes]))
     for family, attributes, nlris in update.reach:
         hops = [attributes.next_hop, attributes.link_local]
         words = [str(ip_address(hop)) for hop in hops if hop]
-        words += [format_prefix(family, nlri) for nlri in nlris]
+        words += ["labels", attributes.labels.hex()] if attributes.labels else []
+        words += [format_route(family, nlri) for nlri in nlris]
         lines.append(" ".join(["reach", family.name, "via", *words]))
         if with_path:
             lines += show_path(attributes)
@@ -79,7 +92,7 @@ def show_path(attributes: PathAttributes) -> list[str]:
     return [" ".join(["path", *segments]), *shown]
 
 
-@pytest.mark.parametrize("vector", VECTORS, ids=vector_name)
+@pytest.mark.parametrize("vector", VECTORS + VPN_VECTORS, ids=vector_name)
 def test_vector(vector: Vector) -> None:
     context = make_vector_context(vector)
     update = read_update(vector.octets, context)
@@ -95,7 +108,7 @@ def test_vector(vector: Vector) -> None:
         ((family, attributes, nlris),) = update.reach
         outgoing = write_outgoing(attributes, Outgoing(context))
         hops = attributes.next_hop, attributes.link_local
-        (message,) = write_reach(context, family, outgoing, *hops, nlris)
+        (message,) = write_reach(context, family, outgoing, *hops, nlris, attributes.labels)
         assert message[19:] == vector.octets
 
 
@@ -140,8 +153,8 @@ def test_splitting_agrees_with_reading_one_by_one(
         assert split_unicast(buffer, at, end, address_bits) == wanted
 
 
-def test_every_unicast_family_has_a_row() -> None:
-    assert set(NLRI_TABLE) == {V4, V6}
+def test_every_family_has_a_row() -> None:
+    assert set(NLRI_TABLE) == set(Family)
 
 
 @given(st.data())
@@ -152,13 +165,44 @@ def test_keys_are_what_prefixes_parse_to(data: st.DataObject) -> None:
         assert NLRI_TABLE[family].split(nlri, 0, len(nlri)) == [nlri]
 
 
+@given(st.data())
+def test_labelled_routes_are_read_as_they_were_written(data: st.DataObject) -> None:
+    family = data.draw(st.sampled_from((V4_VPN, V6_VPN)))
+    routes = data.draw(labelled_lists(family.address_bits))
+    octets = b"".join(starmap(write_labelled, routes))
+    assert split_labelled(octets, 0, len(octets), family.address_bits) == routes
+    assert NLRI_TABLE[family].split(octets, 0, len(octets)) == [key for _, key in routes]
+
+
+@given(st.binary(max_size=40), st.sampled_from((32, 128)))
+def test_any_octets_are_labelled_routes_or_malformed(octets: bytes, address_bits: int) -> None:
+    try:
+        routes = split_labelled(octets, 0, len(octets), address_bits)
+    except MalformedNlri:
+        return
+    again = b"".join(starmap(write_labelled, routes))
+    assert split_labelled(again, 0, len(again), address_bits) == routes
+
+
 # --- any octets --------------------------------------------------------------------------------
 
 mp_values = st.builds(
     lambda head, hop, nlris: bytes.fromhex(head) + bytes((len(hop),)) + hop + b"\0" + nlris,
-    st.sampled_from(("000201", "000101", "000204", "400447")),
-    st.sampled_from((NEXT_HOPS[V6], NEXT_HOPS[V6] + b"\xfe\x80" + bytes(14), NEXT_HOPS[V4], b"")),
-    nlri_lists(128).map(b"".join) | nlri_lists(32).map(b"".join) | st.binary(max_size=4),
+    st.sampled_from(("000201", "000101", "000204", "400447", "000180", "000280")),
+    st.sampled_from(
+        (
+            NEXT_HOPS[V6],
+            NEXT_HOPS[V6] + b"\xfe\x80" + bytes(14),
+            NEXT_HOPS[V4],
+            b"",
+            bytes(8) + NEXT_HOPS[V4],
+            bytes(8) + NEXT_HOPS[V6],
+        )
+    ),
+    nlri_lists(128).map(b"".join)
+    | nlri_lists(32).map(b"".join)
+    | labelled_lists(32).map(lambda routes: b"".join(starmap(write_labelled, routes)))
+    | st.binary(max_size=4),
 )
 mp_blocks = st.builds(
     lambda before, flags, code, value, behind: (
@@ -287,14 +331,6 @@ def test_two_octets_are_never_taken_for_four(family: Family) -> None:
     wide = make_body(bytes.fromhex("400206" + "02025ba05ba0"), as4_path)
     assert read_path(wide, table) == ((2, (65538, 33619971)),)
     assert read_path(ambiguous, table) == ((2, (1, 2)), (2, (3,)))
-
-
-def test_a_family_without_reader_is_ignored() -> None:
-    context = make_context(families=frozenset((V4, Family.IPV4_VPN)))
-    body = write_update(attributes=bytes.fromhex("800f05000180" + "0800"))
-    update = read_update(body, context)
-    assert isinstance(update, Update)
-    assert show_update(update, with_path=False) == ["MP_UNREACH_NLRI discard 9"]
 
 
 @given(bodies)

@@ -128,3 +128,18 @@ def _prefixes(draw: st.DrawFn, address_bits: int) -> bytes:
 def nlri_lists(address_bits: int) -> st.SearchStrategy[list[bytes]]:
     """NLRI keys as the tables have them."""
     return st.lists(_prefixes(address_bits), min_size=1, max_size=6)
+
+
+def labelled_lists(address_bits: int) -> st.SearchStrategy[list[tuple[bytes, bytes]]]:
+    """VPN routes as (labels, key); the last label alone has the bit of the bottom."""
+    label = st.integers(1, (1 << 20) - 1).filter(lambda value: value != 0x80000)
+    labels = st.lists(label, min_size=1, max_size=3).map(
+        lambda values: b"".join(
+            (value << 4 | (at == len(values) - 1)).to_bytes(3, "big")
+            for at, value in enumerate(values)
+        )
+    )
+    key = st.builds(bytes.__add__, st.binary(min_size=8, max_size=8), _prefixes(address_bits))
+    room_bits = 255 - 8 * 8 - address_bits  # of the length octet, for labels
+    routes = st.tuples(labels, key).filter(lambda route: 8 * len(route[0]) <= room_bits)
+    return st.lists(routes, min_size=1, max_size=4)
