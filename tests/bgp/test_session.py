@@ -513,6 +513,7 @@ def test_any_sequence_of_inputs_leaves_a_sane_session(
                 outputs += session.on_accepted(number, ENDS, now_s)
             case "closed", [number]:
                 outputs += session.on_closed(number, now_s, "gone")
+                assert number not in living or CloseConnection(number) in outputs
             case "fault", [number]:
                 outputs += session.on_fault(number, PeerFault(1, 1), now_s)
             case "sent", [number]:
